@@ -1,0 +1,33 @@
+"""Every loss and divergence of the course, as a pure function, from logits, with its reduction named."""
+
+from aigc_course.losses.adversarial import (
+    discriminator_bce,
+    discriminator_hinge,
+    discriminator_relativistic,
+    generator_hinge,
+    generator_non_saturating,
+    generator_relativistic,
+    generator_saturating,
+    gradient_penalty,
+)
+from aigc_course.losses.language import cross_entropy_nats
+from aigc_course.losses.reconstruction import bernoulli_nll, gaussian_nll, mse
+from aigc_course.losses.variational import kl_standard_normal, negative_elbo, reparameterize
+
+__all__ = [
+    "mse",
+    "bernoulli_nll",
+    "gaussian_nll",
+    "cross_entropy_nats",
+    "reparameterize",
+    "kl_standard_normal",
+    "negative_elbo",
+    "discriminator_bce",
+    "generator_non_saturating",
+    "generator_saturating",
+    "discriminator_hinge",
+    "generator_hinge",
+    "discriminator_relativistic",
+    "generator_relativistic",
+    "gradient_penalty",
+]

@@ -1,0 +1,65 @@
+"""Log-likelihoods in the units that papers print them in. Inputs are in nats (natural logarithms)."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from aigc_course.errors import UsageError
+
+Numbers = Tensor | Sequence[float]
+
+
+def perplexity(nats: float) -> float:
+    """exp(nats): how many equally likely tokens a model hesitates between.
+
+    Args: nats: mean cross-entropy per token. Depends on the tokenizer: compare only where it is the same.
+
+    >>> round(perplexity(math.log(50)), 6)
+    50.0
+    """
+    return math.exp(nats)
+
+
+def bits_per_byte(total_nats: float, n_bytes: int) -> float:
+    """The negative log-likelihood of a text in bits, per byte of its UTF-8 form: comparable across tokenizers.
+
+    Args: total_nats: summed over the text, not averaged. n_bytes: len(text.encode("utf-8")), at least 1.
+    Raises: UsageError if n_bytes is not positive.
+
+    >>> round(bits_per_byte(8 * math.log(2), 4), 6)
+    2.0
+    """
+    if n_bytes < 1:
+        raise UsageError(f"n_bytes = {n_bytes} is not allowed; count the bytes of a text that is not empty")
+    return total_nats / (math.log(2) * n_bytes)
+
+
+def bits_per_dim(nats: float, n_dims: int) -> float:
+    """A negative log-likelihood in bits, per dimension (an image's channels x height x width).
+
+    Args: nats: of one example, summed over its dimensions. n_dims: at least 1.
+    Raises: UsageError if n_dims is not positive.
+
+    >>> round(bits_per_dim(784 * math.log(2), 784), 6)
+    1.0
+    """
+    if n_dims < 1:
+        raise UsageError(f"n_dims = {n_dims} is not allowed; it must be at least 1")
+    return nats / (math.log(2) * n_dims)
+
+
+def mean_and_standard_error(values: Numbers) -> tuple[float, float]:
+    """The mean of independent values, and the standard error of that mean: s / sqrt(n), s with n - 1.
+
+    Args: values: n >= 2 numbers, one per independent example (tokens of one text are not independent).
+    Raises: UsageError for fewer than two values.
+
+    >>> mean_and_standard_error([1.0, 3.0])
+    (2.0, 1.0)
+    """
+    flat = torch.as_tensor(values, dtype=torch.float64).detach().flatten()
+    if flat.numel() < 2:
+        raise UsageError(f"a standard error needs at least two values, but got {flat.numel()}")
+    return flat.mean().item(), (flat.std(correction=1) / math.sqrt(flat.numel())).item()

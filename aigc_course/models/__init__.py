@@ -1,0 +1,21 @@
+"""The course's generative models in their textbook form, each sized by the settings beside it."""
+
+from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig, SpectrogramVAEOutput
+from aigc_course.models.gan import Discriminator, GANConfig, Generator
+from aigc_course.models.gpt import GPT, GPTConfig, KVCache
+from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
+
+__all__ = [
+    "GPT",
+    "GPTConfig",
+    "KVCache",
+    "Discriminator",
+    "GANConfig",
+    "Generator",
+    "ConvVAE",
+    "VAEConfig",
+    "VAEOutput",
+    "SpectrogramVAE",
+    "SpectrogramVAEConfig",
+    "SpectrogramVAEOutput",
+]

@@ -1,0 +1,41 @@
+"""Inputs of the models, checked: images of the configured shape, labels where and only where they are used."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from aigc_course.errors import UsageError
+from aigc_course.losses.tensors import require_range
+from aigc_course.models.settings import shape_text
+
+
+def require_shape(name: str, values: Tensor, *shape: int) -> None:
+    """Raise UsageError unless `values` is (B, *shape) for some batch size B."""
+    if tuple(values.shape[1:]) != shape or values.ndim == 0:
+        raise UsageError(f"{name} has the shape {tuple(values.shape)}; this model takes {shape_text(['B', *shape])}")
+
+
+def require_labels(labels: Tensor | None, n_classes: int, batch_size: int, name: str = "labels") -> Tensor:
+    """The labels (B,) of a conditional model.
+
+    Raises: UsageError if they are missing, of another length, or outside [0, n_classes).
+    """
+    if labels is None:
+        raise UsageError(f"this model is conditional: pass {name} (B,), int64 in [0, {n_classes})")
+    if tuple(labels.shape) != (batch_size,):
+        raise UsageError(f"{name} has the shape {tuple(labels.shape)}; a batch of {batch_size} needs ({batch_size},)")
+    require_range(name, labels, 0, n_classes - 1, f"the model knows {n_classes} classes")
+    return labels
+
+
+def refuse_labels(labels: Tensor | None, name: str = "labels") -> None:
+    """Raise UsageError if an unconditional model is given labels, which it would ignore."""
+    if labels is not None:
+        raise UsageError(f"this model is unconditional and would ignore {name}; leave them out")
+
+
+def one_hot(labels: Tensor | None, n_classes: int, like: Tensor, name: str = "labels") -> Tensor:
+    """Labels as one-hot rows (B, n_classes) of the type of `like` (B, ...); (B, 0) when n_classes is 0."""
+    if n_classes == 0:
+        refuse_labels(labels, name)
+        return like.new_zeros(like.shape[0], 0)
+    return F.one_hot(require_labels(labels, n_classes, like.shape[0], name), n_classes).to(like.dtype)

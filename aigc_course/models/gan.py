@@ -1,0 +1,147 @@
+"""DCGAN (Radford et al. 2016, arXiv:1511.06434), unconditional or conditional on a class.
+
+The generator is told the class by a label embedding beside z (Mirza & Osindero 2014, arXiv:1411.1784), the
+discriminator by projection (Miyato & Koyama 2018, arXiv:1802.05637).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from aigc_course.models.conditioning import refuse_labels, require_labels, require_shape
+from aigc_course.models.settings import require_at_least, require_class_count
+
+_SMALLEST = 4  # side of the image before the first transposed and after the last strided convolution
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GANConfig:
+    """The size of a generator and of its discriminator."""
+
+    channels: int = 3  # of the images: 1 grey, 3 colour
+    image_size: int = 32  # side of the square images in pixels, a power of two, at least 8
+    latent_dim: int = 64  # length of z
+    width: int = 64  # feature maps at the largest resolution; they double as the resolution halves
+    n_classes: int = 0  # 0: unconditional
+
+    def __post_init__(self) -> None:
+        require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width)
+        require_class_count(n_classes=self.n_classes)
+        if self.image_size < 8 or self.image_size & (self.image_size - 1):
+            raise ValueError(f"image_size = {self.image_size} is not allowed; it must be a power of two, at least 8")
+
+    @property
+    def feature_maps(self) -> list[int]:
+        """Feature maps at each resolution inside the networks, from image_size / 2 down to 4 pixels."""
+        levels = (self.image_size // _SMALLEST).bit_length() - 1
+        return [self.width * 2**level for level in range(levels)]
+
+
+class Generator(nn.Module):
+    """z (and a class) to an image: project, reshape, then double the side by transposed convolutions."""
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.label_embedding = nn.Embedding(config.n_classes, config.latent_dim) if config.n_classes else None
+        maps = config.feature_maps[::-1]
+        inputs = config.latent_dim * (2 if config.n_classes else 1)
+        self.project = nn.Linear(inputs, maps[0] * _SMALLEST**2, bias=False)
+        self.project_norm = nn.Sequential(nn.BatchNorm2d(maps[0]), nn.ReLU(inplace=True))
+        self.upsample = nn.Sequential(*(_up(a, b) for a, b in pairwise(maps)))
+        self.to_image = nn.ConvTranspose2d(maps[-1], config.channels, kernel_size=4, stride=2, padding=1)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Draw the weights as DCGAN does."""
+        _initialise(self)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images for latent vectors.
+
+        Args: z: (B, latent_dim) float, from N(0, I). labels: (B,) int64 in [0, n_classes), where n_classes > 0.
+        Returns: (B, channels, image_size, image_size) in [-1, 1].
+        Raises: UsageError if a shape is wrong, or labels are missing or out of place.
+        """
+        require_shape("z", z, self.config.latent_dim)
+        if self.label_embedding is None:
+            refuse_labels(labels)
+        else:
+            known = require_labels(labels, self.config.n_classes, z.shape[0])
+            z = torch.cat([z, self.label_embedding(known)], dim=1)  # (B, 2 latent_dim)
+        x = self.project(z).unflatten(1, (-1, _SMALLEST, _SMALLEST))  # (B, maps, 4, 4)
+        x = self.upsample(self.project_norm(x))  # (B, width, image_size / 2, image_size / 2)
+        return self.to_image(x).tanh()
+
+
+class Discriminator(nn.Module):
+    """An image (and a class) to the logit of "real": halve the side by strided convolutions, then weigh all."""
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        self.config = config
+        maps = config.feature_maps
+        self.from_image = nn.Sequential(
+            nn.Conv2d(config.channels, maps[0], kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)
+        )
+        self.downsample = nn.Sequential(*(_down(a, b) for a, b in pairwise(maps)))
+        self.to_logit = nn.Linear(maps[-1] * _SMALLEST**2, 1)
+        self.class_weights = nn.Embedding(config.n_classes, maps[-1]) if config.n_classes else None
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Draw the weights as DCGAN does."""
+        _initialise(self)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """How real images look: positive is real.
+
+        Args: images: (B, channels, image_size, image_size) in [-1, 1]. labels: (B,) int64, where n_classes > 0.
+        Returns: logits (B,).
+        Raises: UsageError if a shape is wrong, or labels are missing or out of place.
+        """
+        config = self.config
+        require_shape("images", images, config.channels, config.image_size, config.image_size)
+        features = self.downsample(self.from_image(images))  # (B, maps, 4, 4)
+        logits = self.to_logit(features.flatten(1)).squeeze(1)  # (B,)
+        if self.class_weights is None:
+            refuse_labels(labels)
+            return logits
+        known = require_labels(labels, config.n_classes, images.shape[0])
+        # Projection: the class adds an inner product with the features, summed over the image.
+        return logits + (self.class_weights(known) * features.sum(dim=(2, 3))).sum(dim=1)
+
+
+def _up(inputs: int, outputs: int) -> nn.Sequential:
+    """A generator block: twice the side."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _down(inputs: int, outputs: int) -> nn.Sequential:
+    """A discriminator block: half the side. How the discriminator is normalised is decided here alone."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.2, inplace=True),
+    )
+
+
+def _initialise(network: nn.Module) -> None:
+    """N(0, 0.02) for convolutions, projections and class weights, N(1, 0.02) for batch norm's scale, zero biases.
+
+    A generator's label embedding is an input beside z, so it starts with z's scale: N(0, 1).
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=1.0 if name == "label_embedding" else 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, mean=1.0, std=0.02)
+            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,29 @@
+"""Checks that the models' settings share."""
+
+from collections.abc import Iterable
+
+
+def require_at_least(minimum: int, **fields: int) -> None:
+    """Raise ValueError naming the first field below `minimum`."""
+    for name, value in fields.items():
+        if value < minimum:
+            raise ValueError(f"{name} = {value} is too small; it must be at least {minimum}")
+
+
+def require_fraction(**fields: float) -> None:
+    """Raise ValueError naming the first field outside [0, 1)."""
+    for name, value in fields.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} = {value} is not allowed; it must be at least 0 and below 1")
+
+
+def require_class_count(**fields: int) -> None:
+    """Raise ValueError naming the first count of classes that is neither 0 (unconditional) nor at least 2."""
+    for name, value in fields.items():
+        if value < 0 or value == 1:
+            raise ValueError(f"{name} = {value} is not allowed; it must be 0 (unconditional) or at least 2")
+
+
+def shape_text(dimensions: Iterable[int | str]) -> str:
+    """A shape as people write it: (B, 3, 32, 32)."""
+    return f"({', '.join(str(d) for d in dimensions)})"
