@@ -1,8 +1,7 @@
 """toy-shapes: 32 x 32 RGB images of one coloured shape each, made from a seed, and the decoder that reads them back.
 
 The decoder works by analysis by synthesis. It compares an image with every template of class x position x size,
-takes the one that explains most of the image's variance, and renders it again in the best-fitting two colours. What
-is left over tells whether the image shows one of our shapes at all: see `Decoded.valid`.
+takes the one that explains most of the image's variance in the two colours that fit best. What is left over tells whether the image shows one of our shapes at all: see `Decoded.valid`.
 """
 
 from dataclasses import dataclass, fields
@@ -29,8 +28,9 @@ from aigc_course.errors import UsageError
 
 NAME = "toy-shapes"
 
-# An image is valid when all three hold. `shape_controls.calibration_table` shows what each setting lets through.
-MAX_ERROR = 0.12  # share of the image's variance that the best template in two flat colours leaves unexplained
+# An image is valid when all four hold. `python -m aigc_course.data.shape_controls` shows what they let through.
+MAX_ERROR = 0.10  # share of the image's variance that the best template in two flat colours leaves unexplained
+MIN_MARGIN = 0.02  # how much more of it the best template of every other class leaves unexplained
 MAX_COLOUR_DISTANCE = 45.0  # Euclidean distance in RGB (0-255) of the shape's colour from the nearest of COLOURS
 MAX_BACKGROUND_DISTANCE = 30.0  # the same for the background and BACKGROUNDS
 
@@ -50,9 +50,10 @@ class Decoded:
     centre_y: Tensor  # float32, pixels below the middle
     size: Tensor  # float32, pixels
     error: Tensor  # float32, unexplained share of the variance: 0 for a perfect shape, near 1 for noise
+    margin: Tensor  # float32, error of the best template of another class minus `error`, >= 0
     colour_distance: Tensor  # float32, RGB distance (0-255) from the nearest of COLOURS
     background_distance: Tensor  # float32, RGB distance (0-255) from the nearest of BACKGROUNDS
-    valid: Tensor  # bool: error and both colour distances within their limits
+    valid: Tensor  # bool: error, margin and both colour distances within their limits
 
 
 def make_toy_shapes(
@@ -139,7 +140,8 @@ def _templates() -> _Templates:
     masks = np.empty((len(label), IMAGE_SIZE * IMAGE_SIZE), dtype=np.float32)
     for start in range(0, len(label), 1024):
         part = slice(start, start + 1024)
-        masks[part] = render_masks(label[part], centre_x[part], centre_y[part], size[part]).reshape(-1, masks.shape[1])
+        drawn = render_masks(label[part], centre_x[part], centre_y[part], size[part])
+        masks[part] = _smooth(torch.from_numpy(drawn).float()[:, None]).flatten(1).numpy()
     mean = masks.mean(1)
     masks -= mean[:, None]
     norm = np.sqrt(np.einsum("tp,tp->t", masks, masks))
@@ -152,32 +154,41 @@ def _templates() -> _Templates:
 
 
 def _to_grey_levels(images: Tensor | NDArray[np.uint8]) -> Tensor:
-    """Images of either convention as float32 (N, 3, P) in 0..255 on the CPU."""
+    """Images of either convention as float32 (N, 3, 32, 32) in 0..255 on the CPU."""
     images = torch.as_tensor(images).detach().cpu()
     if images.ndim != 4 or tuple(images.shape[1:]) != (3, IMAGE_SIZE, IMAGE_SIZE):
         raise UsageError(f"images must have the shape (N, 3, 32, 32), but have {tuple(images.shape)}")
     if images.dtype == torch.uint8:
-        return images.flatten(2).float()
+        return images.float()
     if not images.is_floating_point():
         raise UsageError(f"images must be uint8 (0..255) or floating point ([-1, 1]), but are {images.dtype}")
-    return (images.flatten(2).float().clamp(-1, 1) + 1) * 127.5
+    return (images.float().clamp(-1, 1) + 1) * 127.5
 
 
-def _decode_chunk(pixels: Tensor) -> Decoded:
-    """Least squares over colours and templates at once; pixels: (N, 3, P) in 0..255.
+def _smooth(images: Tensor) -> Tensor:
+    """(N, C, 32, 32) weighted with (1, 2, 1) / 4 down and across: what is left of pixel noise has 1/7 of its power."""
+    padded = torch.nn.functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
+
+
+def _decode_chunk(images: Tensor) -> Decoded:
+    """Least squares over colours and templates at once; images: (N, 3, 32, 32) in 0..255.
 
     For a template of unit length u, the best two colours leave |d|^2 - |d u|^2 of the centred image d (3, P), so the
     best template has the largest |d u|^2. Nearly all of d lies along one line in RGB (shape minus background), so
     d is first projected on its main axis: one product with all templates instead of three.
     """
     bank = _templates()
-    finite = pixels.isfinite().all(-1).all(-1)
-    pixels = torch.where(finite[:, None, None], pixels, torch.zeros(()))
+    finite = images.flatten(1).isfinite().all(1)
+    pixels = _smooth(torch.where(finite[:, None, None, None], images, 0.0)).flatten(2)  # (N, 3, P)
     image_mean = pixels.mean(-1)  # (N, 3)
     d = pixels - image_mean[:, :, None]  # (N, 3, P)
     _, axes = torch.linalg.eigh(d @ d.mT)  # ascending: the last column is the main axis
     along = torch.einsum("ncp,nc->np", d, axes[:, :, -1])
-    best = (along @ bank.unit.T).square().argmax(1)  # (N,)
+    scores = (along @ bank.unit.T).square_().view(len(images), len(CLASS_NAMES), -1)  # templates are sorted by class
+    top_two = scores.amax(-1).topk(2).values  # (N, 2), of different classes
+    best = scores.flatten(1).argmax(1)  # (N,)
     strength = torch.einsum("ncp,np->nc", d, bank.unit[best])  # (N, 3)
     difference = strength / bank.norm[best, None]  # shape colour minus background, RGB
     background = image_mean - bank.mean[best, None] * difference
@@ -186,6 +197,7 @@ def _decode_chunk(pixels: Tensor) -> Decoded:
     total = d.square().sum((1, 2))
     visible = total > _MIN_VARIANCE * d[0].numel()
     error = torch.where(visible, 1 - strength.square().sum(1) / total.clamp_min(1e-6), 1.0).clamp(0, 1)
+    margin = torch.where(visible, (top_two[:, 0] - top_two[:, 1]) / total.clamp_min(1e-6), 0.0)
     close = (colour_distance <= MAX_COLOUR_DISTANCE) & (background_distance <= MAX_BACKGROUND_DISTANCE)
     return Decoded(
         label=bank.label[best],
@@ -195,9 +207,10 @@ def _decode_chunk(pixels: Tensor) -> Decoded:
         centre_y=bank.centre_y[best],
         size=bank.size[best],
         error=error,
+        margin=margin,
         colour_distance=colour_distance,
         background_distance=background_distance,
-        valid=(error <= MAX_ERROR) & close & finite,
+        valid=(error <= MAX_ERROR) & (margin >= MIN_MARGIN) & close & finite,
     )
 
 
