@@ -133,7 +133,7 @@ def _ring(x: Array, y: Array, size: Array) -> Array:
 
 def _star(x: Array, y: Array, size: Array) -> Array:
     """Five points, one up. Mirrored into one half-point, whose outline is a straight line from tip to notch."""
-    outer, inner = 1.1 * size, 0.52 * size
+    outer, inner = 1.05 * size, 0.5 * size
     x, y = abs(x), 0.05 * size - y  # y now points up
     for angle in (math.radians(72), math.radians(36)):
         # The mirror line leaves the centre at `angle` from the vertical; points beyond it are folded back.
