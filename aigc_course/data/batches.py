@@ -87,13 +87,13 @@ class ImageBatches:
     """Batches of uint8 images as floats, with random crops and flips: {"images": (B, C, H, W), "labels": (B,)}.
 
     Order, ranks and errors are those of `TensorBatches`. What is random about batch k is drawn for all ranks at once
-    from (seed, k): each image's crop offset, uniform over (2 pad + 1)² places, and whether it is flipped, one in two.
+    from (seed, k): whether each image is flipped, one in two, and its crop offset, uniform over (2 pad + 1)² places.
 
     Args:
         images: (N, C, H, W) uint8.  labels: (N,) int64, or None for batches without labels.
         value_range: what 0 and 255 become: (-1, 1) or (0, 1).
         flip: mirror left and right with probability 1/2.
-        pad: pad every side by so many black pixels and cut H × W out again at a random place; 0 leaves images whole.
+        pad: then pad every side by so many black pixels and cut H × W out at a random place; 0 leaves images whole.
     """
 
     def __init__(
@@ -119,9 +119,7 @@ class ImageBatches:
         tensors = {"images": images} if labels is None else {"images": images, "labels": labels}
         self._stream = TensorBatches(tensors, batch_size, seed=seed, rank=rank, world=world, device=device)
         self._part = _rank_part(batch_size, rank, world)
-        self._flip, self._pad = flip, pad
-        self._low = torch.tensor(value_range[0], device=device)
-        self._divisor = torch.tensor(255 / (value_range[1] - value_range[0]), device=device)
+        self._flip, self._pad, self._from_zero = flip, pad, value_range[0] == 0
 
     def __getitem__(self, k: int) -> Batch:
         """Batch k of this rank: fresh tensors, "images" float32 in `value_range`."""
@@ -144,16 +142,15 @@ class ImageBatches:
         if not (self._flip or self._pad):
             return images
         offsets, flips = self.augmentation(k)
-        if self._pad:
-            images = _crop(images, self._pad, offsets[self._part].to(images.device))
         if self._flip:
-            rows = flips[self._part].nonzero().squeeze(1).to(images.device)
-            images.index_copy_(0, rows, images.index_select(0, rows).flip(-1))
-        return images
+            both = torch.cat([images, images.flip(-1)])
+            rows = torch.arange(len(images)) + len(images) * flips[self._part]
+            images = both.index_select(0, rows.to(images.device))
+        return _crop(images, self._pad, offsets[self._part].to(images.device)) if self._pad else images
 
     def _to_float(self, images: Tensor) -> Tensor:
-        # low + x / divisor in one pass; a division, because 255 * float32(2 / 255) - 1 is above 1.
-        return torch.addcdiv(self._low, images.to(torch.float32), self._divisor)
+        # In this order float32 rounds to exactly -1 and 1 (or 0 and 1) at the ends, never beyond.
+        return images.mul(1 / 255) if self._from_zero else images.sub(127.5).mul_(2 / 255)
 
 
 class TextWindows:

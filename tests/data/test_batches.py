@@ -145,10 +145,10 @@ def test_crop_and_flip_equal_the_naive_way(flip, pad):
         offsets, flips = stream.augmentation(k)
         for i, label in enumerate(batch["labels"].tolist()):
             canvas = torch.zeros(3, 6 + 2 * pad, 5 + 2 * pad)
-            canvas[:, pad : pad + 6, pad : pad + 5] = images[label] / 255
+            image = images[label].flip(2) if flips[i] else images[label]
+            canvas[:, pad : pad + 6, pad : pad + 5] = image / 255
             down, right = offsets[i].tolist()
             expected = canvas[:, down : down + 6, right : right + 5]
-            expected = expected.flip(2) if flips[i] else expected
             torch.testing.assert_close(batch["images"][i], expected, rtol=0, atol=1e-6)
 
 
