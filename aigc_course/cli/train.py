@@ -1,0 +1,54 @@
+"""`aigc-course train` and `aigc-course evaluate`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="text-gpt, image-gan, image-vae or audio-vae.")],
+    profile: Annotated[
+        str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="A data set's name or a folder of your own files.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as training.steps=500; may be repeated."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Where the run is written; by default a new directory in runs.")
+    ] = None,
+) -> None:
+    """Train a model; Ctrl-C saves and stops, --resume goes on."""
+    from aigc_course import recipes
+
+    run = recipes.train(recipe, profile=profile, data=data, overrides=settings or [], resume=resume, run_dir=run_dir)
+    if run.interrupted:
+        typer.echo(f"Stopped and saved. To go on: the same command with --resume --run-dir {run.directory}")
+        raise typer.Exit(130)
+    _show(run.metrics)
+    typer.echo(f"\nThe run is in {run.directory}\nTry it: aigc-course generate {run.directory}")
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run's directory or a checkpoint.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a trained model against held-out data and its oracle."""
+    from aigc_course import recipes
+
+    metrics = recipes.evaluate(run)
+    if as_json:
+        typer.echo(json.dumps(metrics, indent=2))
+    else:
+        _show(metrics)
+
+
+def _show(metrics: dict[str, Any]) -> None:
+    """Print the metrics as an aligned table."""
+    width = max((len(name) for name in metrics), default=0)
+    for name, value in metrics.items():
+        typer.echo(f"{name:<{width}}  {f'{value:.4g}' if isinstance(value, float) else value}")
