@@ -1,0 +1,88 @@
+"""Notebook files: read with clear errors, cleaned of what differs between machines, written byte for byte alike."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from aigc_course.errors import DataError
+from aigc_course.files import write_text
+from aigc_course.paths import course_root
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_CELL_METADATA = {"tags", "caption"}  # what a cell may keep; timings, collapsed states and editor marks go
+_MAGICS = ("%", "!")
+
+
+def solutions_dir() -> Path:
+    """The notebooks with every exercise solved: the source that people edit."""
+    return course_root() / "solutions"
+
+
+def notebooks_dir() -> Path:
+    """The notebooks that learners get; made from the solutions."""
+    return course_root() / "notebooks"
+
+
+def notebook_files(folder: Path) -> list[Path]:
+    """The notebooks of a folder by name. Raises: DataError when there is none."""
+    files = sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
+    if not files:
+        raise DataError(f"no notebooks (*.ipynb) in {folder}")
+    return files
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook in a file, in format 4.5. Raises: DataError naming the file when it is not one."""
+    try:
+        return nbformat.convert(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4), 4)
+    except (OSError, UnicodeDecodeError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise DataError(f"cannot read the notebook {path}: {str(error)[:200]}") from error
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """The file's text: the same for the same notebook, whoever writes it."""
+    return nbformat.writes(notebook, version=4, indent=1, sort_keys=True, ensure_ascii=False).rstrip("\n") + "\n"
+
+
+def write_notebook(path: Path, notebook: NotebookNode) -> None:
+    """Write a notebook atomically."""
+    write_text(path, to_text(notebook))
+
+
+def cleaned(notebook: NotebookNode) -> NotebookNode:
+    """A copy without timings, widget states and machine names; the kernel is Python 3, cell ids stay."""
+    result = nbformat.from_dict(notebook)
+    result.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    for cell in result.cells:
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in _CELL_METADATA})
+        for output in cell.get("outputs", []):
+            if "metadata" in output:
+                output.metadata = nbformat.from_dict({})
+    return result
+
+
+def parse_cell(source: str) -> ast.Module:
+    """The syntax tree of a code cell; lines that are IPython's (%, !) are left out."""
+    plain = "\n".join("pass" if line.startswith(_MAGICS) else line for line in source.split("\n"))
+    return ast.parse(plain)
+
+
+def checked_exercises(source: str) -> list[str]:
+    """The ids of the exercises that a cell checks, in order: each `check("00.1", …)`."""
+    calls = [node for node in ast.walk(parse_cell(source)) if isinstance(node, ast.Call)]
+    return [
+        call.args[0].value
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and call.func.id == "check"
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    ]
+
+
+def count_assertions(source: str) -> int:
+    """How many assert statements a cell holds."""
+    return sum(isinstance(node, ast.Assert) for node in ast.walk(parse_cell(source)))

@@ -1,0 +1,48 @@
+"""Build the course's site with Sphinx, to be read from disk without a network."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aigc_course.errors import CourseError, DataError
+from aigc_course.paths import course_root
+from aigc_course.teaching.gallery import collect, save, write_page
+from aigc_course.teaching.notebook import read_notebook
+
+
+def build_site(notebooks: Sequence[Path], output: Path) -> Path:
+    """Build the site from docs/ and executed notebooks into the folder `output`.
+
+    The pages replace those of an earlier build only when all of them could be built.
+    Returns: the path of index.html.
+    Raises: CourseError with Sphinx's messages; a warning counts as an error.
+    """
+    docs = course_root() / "docs"
+    if not (docs / "conf.py").is_file():
+        raise DataError(f"no docs/conf.py in {course_root()}; the site is built from a checkout of the course")
+    source, fresh = output.with_name(f"{output.name}-source"), output.with_name(f"{output.name}-new")
+    for folder in (source, fresh):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(docs, source, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+    _add_notebooks(notebooks, source)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(source), str(fresh)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise CourseError(f"the site could not be built:\n{(result.stderr or result.stdout).strip()}")
+    shutil.rmtree(output, ignore_errors=True)
+    fresh.rename(output)
+    return output / "index.html"
+
+
+def _add_notebooks(notebooks: Sequence[Path], source: Path) -> None:
+    """Copy the notebooks beside the pages, and write the gallery of what they made."""
+    target = source / "notebooks"
+    target.mkdir()
+    artefacts = []
+    for path in notebooks:
+        shutil.copyfile(path, target / path.name)
+        artefacts += collect(read_notebook(path), path.stem)
+    save(artefacts, source / "_static" / "made")
+    write_page(artefacts, source / "gallery.md", "_static/made")
