@@ -1,0 +1,214 @@
+"""`fit` and `fit_gan` against the loops written out, bit for bit; stop and resume against the straight run."""
+
+import math
+import os
+import signal
+
+import pytest
+import torch
+
+from aigc_course.errors import CheckpointError, TrainingError
+from aigc_course.training.schedules import learning_rate_factor
+
+from . import problem
+
+
+def assert_equal(first: torch.nn.Module, second: torch.nn.Module) -> None:
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def without_time(rows):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def test_fit_equals_the_naive_loop_bit_for_bit():
+    session, trained = problem.run_fit(evaluation=None)
+
+    loop = problem.settings()
+    model = problem.make_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    torch.manual_seed(loop.seed)
+    average = {k: v.clone() for k, v in model.state_dict().items()}
+    for step in range(loop.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02 * learning_rate_factor(step, loop)
+        loss, _ = problem.step_fn(model, problem.Stream()[step])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), loop.grad_clip)
+        optimizer.step()
+        weight = 1 - min(loop.ema_decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            average[name] = torch.lerp(average[name], value, weight) if value.is_floating_point() else value.clone()
+
+    assert_equal(trained, model)
+    for name, value in average.items():
+        assert torch.equal(session.ema.average[name], value), name
+    assert session.history.rows[-1]["step"] == loop.steps
+
+
+def test_fit_gan_equals_the_naive_loop_bit_for_bit():
+    _, generator, discriminator = problem.run_fit_gan(warmup_steps=0, decay="constant")
+
+    g, d = problem.make_players()
+    optimizer_g = torch.optim.Adam(g.parameters(), lr=2e-3, betas=(0.5, 0.999))
+    optimizer_d = torch.optim.Adam(d.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    torch.manual_seed(3)
+    for step in range(30):
+        batch = problem.Stream()[step]
+        loss_d, _ = problem.discriminator_step(g, d, batch)
+        optimizer_d.zero_grad()
+        loss_d.backward()
+        optimizer_d.step()
+        loss_g, _ = problem.generator_step(g, d, batch)
+        optimizer_g.zero_grad()
+        loss_g.backward()
+        optimizer_g.step()
+    assert_equal(generator, g)
+    assert_equal(discriminator, d)
+
+
+def stop_at(step: int):
+    """A step function that sends this process a Ctrl-C while step `step` (0-based) runs."""
+
+    def interrupted(model, batch):
+        interrupted.count += 1
+        if interrupted.count == step + 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return problem.step_fn(model, batch)
+
+    interrupted.count = 0
+    return interrupted
+
+
+@pytest.mark.parametrize("step", [1, 10, 13, 28])
+def test_ctrl_c_saves_and_resume_equals_the_straight_run(tmp_path, step):
+    straight, expected = problem.run_fit(tmp_path / "straight")
+    first, _ = problem.run_fit(tmp_path / "parts", step=stop_at(step))
+    assert first.interrupted
+    assert first.step == step + 1
+    torch.manual_seed(99)  # whatever happened in between
+    second, actual = problem.run_fit(tmp_path / "parts", resume=True)
+    assert not second.interrupted
+    assert_equal(actual, expected)
+    for name, value in straight.ema.average.items():
+        assert torch.equal(second.ema.average[name], value), name
+    assert without_time(second.history.rows) == without_time(straight.history.rows)
+    assert second.best == straight.best
+
+
+def test_two_players_resume_bit_for_bit(tmp_path):
+    options = {"ema_decay": 0.8, "decay": "constant"}
+    straight, *expected = problem.run_fit_gan(tmp_path / "straight", **options)
+    problem.run_fit_gan(tmp_path / "parts", steps=13, **options)
+    resumed, *actual = problem.run_fit_gan(tmp_path / "parts", resume=True, **options)
+    for one, other in zip(actual, expected, strict=True):
+        assert_equal(one, other)
+    for name, value in straight.ema.average.items():
+        assert torch.equal(resumed.ema.average[name], value), name
+
+
+def test_resume_in_bf16_is_bit_exact(tmp_path):
+    _, expected = problem.run_fit(tmp_path / "straight", precision="bf16")
+    problem.run_fit(tmp_path / "parts", precision="bf16", step=stop_at(13))
+    _, actual = problem.run_fit(tmp_path / "parts", precision="bf16", resume=True)
+    assert_equal(actual, expected)
+
+
+@pytest.mark.parametrize("part", ["optimizer", "rng", "step", "ema", "model"])
+def test_leaving_out_any_part_of_the_checkpoint_breaks_equality(tmp_path, monkeypatch, part):
+    """The equality above depends on each thing that is stored."""
+    from aigc_course.training.session import Session
+
+    straight, expected = problem.run_fit(tmp_path / "straight")
+    problem.run_fit(tmp_path / "parts", step=stop_at(13))
+    restore = Session._restore
+
+    def forgetful(self, tree, where):
+        kept = {name: value.clone() for name, value in self.models["model"].state_dict().items()}
+        average = {name: value.clone() for name, value in self.ema.average.items()}
+        before = torch.get_rng_state()
+        restore(self, tree, where)
+        if part == "model":
+            self.models["model"].load_state_dict(kept)
+        elif part == "optimizer":
+            self.optimizers["optimizer"].state.clear()
+        elif part == "rng":
+            torch.set_rng_state(before)
+        elif part == "step":
+            self.step -= 1
+        else:
+            self.ema.average.update(average)
+
+    monkeypatch.setattr(Session, "_restore", forgetful)
+    resumed, actual = problem.run_fit(tmp_path / "parts", resume=True)
+    same = all(torch.equal(a, b) for a, b in zip(actual.state_dict().values(), expected.state_dict().values(), strict=True))
+    same_average = all(torch.equal(resumed.ema.average[k], v) for k, v in straight.ema.average.items())
+    assert not (same and same_average)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path):
+    def diverging(model, batch):
+        diverging.count += 1
+        loss, metrics = problem.step_fn(model, batch)
+        return (loss * math.nan if diverging.count == 15 else loss), metrics
+
+    diverging.count = 0
+    with pytest.raises(TrainingError, match=r"step 14: .*not finite.*last\.safetensors.*learning rate"):
+        problem.run_fit(tmp_path, step=diverging)
+    resumed, model = problem.run_fit(tmp_path, resume=True)
+    assert resumed.step == 30
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_best_is_the_lowest_evaluation(tmp_path):
+    values = iter([3.0, 1.0, 2.0])
+    session, _ = problem.run_fit(tmp_path, evaluation=lambda _: {"validation_loss": next(values)})
+    assert session.best == 1.0
+    from aigc_course.training import checkpoint
+
+    assert checkpoint.load(tmp_path / "best.safetensors")["step"] == 20
+    assert checkpoint.load(tmp_path / "last.safetensors")["step"] == 30
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path):
+    problem.run_fit(tmp_path)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="already holds a run"):
+        problem.run_fit(tmp_path)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_resume_without_a_checkpoint_says_so(tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        problem.run_fit(tmp_path / "nothing", resume=True)
+
+
+def test_resume_with_another_model_loads_nothing(tmp_path):
+    problem.run_fit(tmp_path)
+    other = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.GELU(), torch.nn.Linear(16, 1))
+    before = [p.clone() for p in other.parameters()]
+    with pytest.raises(CheckpointError, match="another model"):
+        problem.run_fit(tmp_path, resume=True, model=other)
+    assert all(torch.equal(a, b) for a, b in zip(before, other.parameters(), strict=True))
+
+
+def test_history_csv_has_a_row_for_every_interval(tmp_path):
+    session, _ = problem.run_fit(tmp_path)
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert lines[0].startswith("step,seconds,")
+    assert [int(line.split(",")[0]) for line in lines[1:]] == [7, 10, 14, 20, 21, 28, 30]
+    steps, losses = session.history.column("validation_loss")
+    assert steps == [10, 20, 30]
+    assert all(0 < v < 5 for v in losses)
+
+
+def test_the_discriminator_step_leaves_the_generator_without_gradients_and_vice_versa():
+    g, d = problem.make_players()
+    problem.discriminator_step(g, d, problem.Stream()[0])[0].backward()
+    assert all(p.grad is None for p in g.parameters())
+    _, generator, discriminator = problem.run_fit_gan(steps=1)
+    before = [p.grad.clone() for p in discriminator.parameters()]
+    assert all(p.requires_grad for p in discriminator.parameters())
+    assert len(before) == 4
