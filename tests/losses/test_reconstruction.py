@@ -1,0 +1,93 @@
+"""Reconstruction terms against torch.distributions, at extreme logits, and with swapped arguments."""
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, Normal
+
+from aigc_course.errors import UsageError
+from aigc_course.losses import bernoulli_nll, gaussian_nll, mse
+
+
+def test_bernoulli_equals_the_distribution_summed_over_pixels():
+    torch.manual_seed(0)
+    logits = torch.randn(3, 1, 4, 5, dtype=torch.float64)
+    x = torch.randint(2, logits.shape).double()
+    expected = -Bernoulli(logits=logits).log_prob(x).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(bernoulli_nll(logits, x), expected)
+
+
+def test_soft_targets_give_the_cross_entropy_with_its_least_value_at_their_entropy():
+    x = torch.tensor([[0.3]], dtype=torch.float64)
+    entropy = -(0.3 * torch.tensor(0.3).log() + 0.7 * torch.tensor(0.7).log()).double()
+    torch.testing.assert_close(bernoulli_nll(torch.logit(x), x), entropy[None], rtol=1e-6, atol=1e-7)
+    assert bernoulli_nll(torch.logit(x) + 0.1, x) > entropy + 1e-4
+    assert bernoulli_nll(torch.logit(x) - 0.1, x) > entropy + 1e-4
+
+
+@pytest.mark.parametrize(("logit", "x", "nats", "gradient"), [(200, 0, 200, 1), (-200, 1, 200, -1), (200, 1, 0, 0)])
+def test_bernoulli_is_exact_at_extreme_logits(logit, x, nats, gradient):
+    logits = torch.tensor([[float(logit)]], requires_grad=True)
+    loss = bernoulli_nll(logits, torch.tensor([[float(x)]]))
+    loss.sum().backward()
+    assert loss.item() == pytest.approx(nats, abs=1e-6)
+    assert logits.grad.item() == pytest.approx(gradient, abs=1e-6)
+
+
+def test_swapped_arguments_are_refused():
+    torch.manual_seed(0)
+    logits, x = torch.randn(4, 10), torch.rand(4, 10)
+    with pytest.raises(UsageError, match="logits first"):
+        bernoulli_nll(x, logits)
+
+
+def test_gaussian_equals_the_distribution_with_its_constant():
+    torch.manual_seed(0)
+    mean, log_variance, x = torch.randn(3, 2, 6, dtype=torch.float64)
+    expected = -Normal(mean, (0.5 * log_variance).exp()).log_prob(x).sum(dim=1)
+    torch.testing.assert_close(gaussian_nll(mean, log_variance, x), expected)
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_gaussian_takes_one_variance_for_all(shape):
+    torch.manual_seed(0)
+    mean, x = torch.randn(2, 6, 7, 3, dtype=torch.float64)
+    log_variance = torch.full(shape, -1.3, dtype=torch.float64)
+    torch.testing.assert_close(gaussian_nll(mean, log_variance, x), gaussian_nll(mean, log_variance.expand(6, 7, 3), x))
+
+
+def test_the_best_single_variance_is_the_mean_squared_error():
+    torch.manual_seed(0)
+    mean, x = torch.zeros(5, 400, dtype=torch.float64), 0.3 * torch.randn(5, 400, dtype=torch.float64)
+    log_variance = mse(mean, x).log().requires_grad_()
+    gaussian_nll(mean, log_variance, x).sum().backward()
+    assert log_variance.grad.item() == pytest.approx(0, abs=1e-8)
+
+
+def test_mse_averages_over_everything():
+    x = torch.tensor([[0.0, 0.0], [0.0, 0.0]])
+    x_hat = torch.tensor([[1.0, 2.0], [3.0, 0.0]])
+    assert mse(x_hat, x).item() == (1 + 4 + 9) / 4
+
+
+def test_a_summed_squared_error_is_a_gaussian_likelihood_of_variance_one_half():
+    torch.manual_seed(0)
+    x_hat, x = torch.randn(2, 3, 8, dtype=torch.float64)
+    half = torch.tensor(0.5, dtype=torch.float64).log()
+    difference = gaussian_nll(x_hat, half, x) - gaussian_nll(x, half, x)
+    torch.testing.assert_close(difference.sum(), mse(x_hat, x) * x.numel())
+
+
+def test_shapes_are_not_broadcast():
+    with pytest.raises(UsageError, match=r"x_hat \(3, 1\), x \(3,\)"):
+        mse(torch.zeros(3, 1), torch.zeros(3))
+    with pytest.raises(UsageError, match=r"logits \(3, 1\), x \(3,\)"):
+        bernoulli_nll(torch.zeros(3, 1), torch.zeros(3))
+    with pytest.raises(UsageError, match=r"log_variance \(5,\) does not broadcast to mean \(3, 4\)"):
+        gaussian_nll(torch.zeros(3, 4), torch.zeros(5), torch.zeros(3, 4))
+
+
+def test_bfloat16_is_summed_in_float32():
+    logits, x = torch.full((1, 1000), 0.01).bfloat16(), torch.zeros(1, 1000)
+    torch.testing.assert_close(bernoulli_nll(logits, x), bernoulli_nll(logits.float(), x), rtol=0, atol=0)
+    assert gaussian_nll(logits, torch.zeros(1).bfloat16(), x).dtype == torch.float32
+    assert mse(logits, x).dtype == torch.float32
