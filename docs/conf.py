@@ -10,7 +10,7 @@ author = "the course's contributors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_copybutton", "mathml", "mermaid"]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "made.md"]  # made.md is included in the first page
 
 html_theme = "pydata_sphinx_theme"
 html_title = "AI-generated content, hands on"
@@ -28,7 +28,8 @@ html_theme_options = {
     "pygments_light_style": "default",
     "pygments_dark_style": "github-dark",
 }
-html_sidebars = {"gallery": [], "architecture": [], "data": []}
+html_context = {"default_mode": "auto"}
+html_sidebars = {"index": [], "architecture": [], "data": []}
 
 # The notebooks come executed; their outputs are shown as they are.
 nb_execution_mode = "off"

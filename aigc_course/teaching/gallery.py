@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -66,27 +67,26 @@ def save(artefacts: Sequence[Artefact], folder: Path) -> None:
 
 
 def write_page(artefacts: Sequence[Artefact], page: Path, files: str) -> None:
-    """Write the gallery as a Markdown page. `files` is the folder of the saved artefacts, relative to the page."""
-    lines = ["# What the course made", ""]
-    lines += ["Everything here was made by the notebooks when this site was built.", ""]
-    for index, artefact in enumerate(artefacts):
-        if index == 0 or artefact.caption != artefacts[index - 1].caption:
-            lines += [
-                f"## {artefact.caption or artefact.notebook}",
-                "",
-                f"From [](notebooks/{artefact.notebook}.ipynb).",
-                "",
-            ]
-        lines += [_markup(artefact, files), ""]
-    if not artefacts:
-        lines.append("No notebook has made anything yet: run `make course`.")
-    write_text(page, "\n".join(lines))
+    """Write the gallery as Markdown to include in a page. `files` is the artefacts' folder as that page sees it."""
+    groups = [list(group) for _, group in groupby(artefacts, key=lambda artefact: (artefact.notebook, artefact.caption))]
+    figures = "\n".join(_figure(group, files) for group in groups)
+    empty = "Nothing yet: run `make course`.\n"
+    write_text(page, f'<div class="made">\n{figures}\n</div>\n' if groups else empty)
+
+
+def _figure(group: Sequence[Artefact], files: str) -> str:
+    """One figure for the artefacts of one cell."""
+    link = f'<a href="notebooks/{html.escape(group[0].notebook)}.html">{html.escape(group[0].notebook)}</a>'
+    caption = html.escape(group[0].caption)
+    body = "".join(_markup(artefact, files) for artefact in group)
+    return f"<figure>{body}<figcaption>{caption} ({link})</figcaption></figure>"
 
 
 def _markup(artefact: Artefact, files: str) -> str:
-    source = f"{files}/{artefact.name}"
+    source = html.escape(f"{files}/{artefact.name}")
     if artefact.kind == "image":
-        return f"![{artefact.caption}]({source})"
+        return f'<img src="{source}" alt="{html.escape(artefact.caption)}">'
     if artefact.kind == "sound":
-        return f'<audio controls preload="auto" src="{html.escape(source)}"></audio>'
-    return f'<pre class="made-text">{html.escape(artefact.content.decode())}</pre>'
+        return f'<audio controls preload="auto" src="{source}"></audio>'
+    # A blank line would end the HTML block of the Markdown page.
+    return f"<pre>{html.escape(artefact.content.decode().strip())}</pre>".replace("\n", "&#10;")

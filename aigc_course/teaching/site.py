@@ -45,4 +45,4 @@ def _add_notebooks(notebooks: Sequence[Path], source: Path) -> None:
         shutil.copyfile(path, target / path.name)
         artefacts += collect(read_notebook(path), path.stem)
     save(artefacts, source / "_static" / "made")
-    write_page(artefacts, source / "gallery.md", "_static/made")
+    write_page(artefacts, source / "made.md", "_static/made")

@@ -27,6 +27,7 @@ class Mermaid(SphinxDirective):
 def draw(source: str, mode: str) -> str:
     """The SVG of a diagram, with ids of its own so that several fit in one page."""
     svg = mermaidx.render(source, theme=THEMES[mode], config=SETTINGS).svg()
+    svg = svg.replace("max-width:", "--natural-width:", 1)  # course.css scales up to this, and scrolls below a minimum
     digest = hashlib.sha256(source.encode()).hexdigest()[:10]
     return svg.replace("my-svg", f"mermaid-{digest}-{mode}")
 
