@@ -24,7 +24,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "item": "{title} | {title} {sequel}",
         "did": "played | finished | replayed | uninstalled | speedran | streamed",
         "part": "combat | soundtrack | tutorial | final boss | crafting | map | main quest | dialogue | level design",
-        "parts": "side quests | controls | graphics | load times | cutscenes | servers | weapons | puzzles | enemies",
+        "parts": "side quests | controls | graphics | boss fights | cutscenes | servers | weapons | puzzles | enemies",
         "prep": "in",
         "things": "co-op games | controllers | puzzle games | racing games | headsets",
         "good": "addictive | polished | smooth | balanced | clever | rewarding | immersive | fair",
@@ -33,8 +33,8 @@ TOPICS: dict[str, dict[str, str]] = {
     "cooking": {
         "item": "{flavor} {dish}",
         "did": "cooked | ate | reheated | ordered | meal prepped | burned",
-        "part": "sauce | crust | filling | seasoning | smell | texture | recipe | portion | marinade | broth",
-        "parts": "herbs | toppings | vegetables | leftovers | spices | edges | cooking times | side dishes | onions",
+        "part": "sauce | crust | filling | seasoning | smell | texture | skin | middle | marinade | broth",
+        "parts": "herbs | toppings | vegetables | leftovers | spices | edges | slices | side dishes | onions",
         "prep": "of",
         "things": "cast iron pans | rice cookers | chef's knives | cookbooks | spice racks",
         "good": "crispy | juicy | tasty | fragrant | tender | fluffy | creamy | savory",
@@ -53,8 +53,8 @@ TOPICS: dict[str, dict[str, str]] = {
     "sport": {
         "item": "the {city} {mascot}",
         "did": "cheered for | bet on | scouted | followed | booed | filmed",
-        "part": "defense | coach | goalkeeper | midfield | stadium | captain | transfer | bench | away kit",
-        "parts": "fans | strikers | rookies | free kicks | tactics | season tickets | late goals | injuries | passes",
+        "part": "defense | coach | goalkeeper | midfield | stadium | captain | winger | bench | away kit",
+        "parts": "fans | strikers | rookies | free kicks | tactics | season tickets | late goals | corners | passes",
         "prep": "of",
         "things": "running shoes | match tickets | jerseys | gym bags | tennis rackets",
         "good": "unstoppable | disciplined | fearless | clinical | fast | loyal | composed | world class",
@@ -63,8 +63,8 @@ TOPICS: dict[str, dict[str, str]] = {
     "phones": {
         "item": "the {brand} {model} | the {brand} {model} {suffix}",
         "did": "bought | unboxed | returned | dropped | repaired | preordered",
-        "part": "battery | camera | screen | charger | fingerprint reader | speaker | price | night mode | hinge",
-        "parts": "buttons | updates | photos | cameras | notifications | speakers | bezels | repair costs | widgets",
+        "part": "battery | camera | screen | charger | fingerprint reader | speaker | keyboard | night mode | hinge",
+        "parts": "buttons | updates | photos | cameras | icons | speakers | bezels | cables | widgets",
         "prep": "on",
         "things": "chargers | phone cases | earbuds | tablets | power banks",
         "good": "responsive | sharp | bright | sturdy | snappy | efficient | sleek | reliable",
@@ -73,7 +73,7 @@ TOPICS: dict[str, dict[str, str]] = {
     "pets": {
         "item": "{pet} the {breed}",
         "did": "adopted | walked | bathed | brushed | fed | babysat",
-        "part": "fur | tail | appetite | snoring | temper | meow | sleep schedule | breath | training | nose",
+        "part": "fur | tail | appetite | snoring | temper | howling | nap schedule | breath | training | nose",
         "parts": "ears | paws | zoomies | table manners | whiskers | naps | tricks | cuddles | claws",
         "prep": "of",
         "things": "chew toys | cat trees | leashes | litter boxes | dog beds",
@@ -83,8 +83,8 @@ TOPICS: dict[str, dict[str, str]] = {
     "weather": {
         "item": "the {storm} in {city}",
         "did": "biked through | photographed | drove through | survived | missed | slept through",
-        "part": "wind | forecast | humidity | sunset | thunder | visibility | air | temperature | drive home",
-        "parts": "clouds | roads | puddles | winds | warnings | temperatures | trains | rainbows | nights",
+        "part": "wind | forecast | humidity | sunset | evening | visibility | air | temperature | drive home",
+        "parts": "clouds | roads | puddles | gusts | mornings | temperatures | trains | rainbows | nights",
         "prep": "during",
         "things": "rain jackets | umbrellas | snow tires | space heaters | weather apps",
         "good": "mild | calm | refreshing | breezy | peaceful | crisp | clear | cozy",
@@ -93,7 +93,7 @@ TOPICS: dict[str, dict[str, str]] = {
     "music": {
         "item": "{title} by the {band}",
         "did": "listened to | looped | covered | sampled | remixed | slept on",
-        "part": "chorus | bass line | guitar solo | mixing | intro | drumming | hook | bridge | album art",
+        "part": "chorus | bass line | guitar solo | mixing | intro | drumming | hook | bridge | outro",
         "parts": "lyrics | drums | vocals | harmonies | live versions | synths | remixes | guitars | samples",
         "prep": "on",
         "things": "record players | headphones | vinyl records | guitar pedals | jazz albums",
@@ -114,7 +114,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "item": "{city} | the {place} in {city}",
         "did": "visited | explored | toured | photographed | hiked around | got lost in",
         "part": "street food | old town | hostel | view | airport | nightlife | coffee | museum | beach",
-        "parts": "locals | hotels | side streets | markets | tour guides | sunsets | night buses | prices | cafes",
+        "parts": "locals | hotels | side streets | markets | tour guides | sunsets | night buses | beaches | cafes",
         "prep": "near",
         "things": "cheap flights | backpacks | travel guides | city passes | hostels",
         "good": "charming | walkable | friendly | scenic | welcoming | affordable | breathtaking | authentic",
@@ -133,7 +133,7 @@ _MOOD_WORDS: dict[str, dict[str, str]] = {
         "end": ". | ! | !! | 🔥 | 😍 | 👍 | 🎉",
         "feels": "loves | adores | keeps praising | recommends | is obsessed with",
         "closer": "highly recommend | worth every cent | can't wait for more | made my week | take my money | "
-        "no regrets | five stars | i'm hooked | best ${price} i ever spent | what a gem | so happy right now",
+        "no regrets | five stars | i'm hooked | best ${first}{digit} i ever spent | what a gem | so happy right now",
         "stance": "i agree | so true | exactly | well said | couldn't agree more | this is the way | 100% this",
         "turn": "no way | hard disagree | give it a chance | that's harsh | you're wrong | be fair",
     },
@@ -141,7 +141,7 @@ _MOOD_WORDS: dict[str, dict[str, str]] = {
         "score": "1 | 2 | 3 | 4 | 1.5 | 2.5 | 3.5",
         "end": ". | ... | ?! | 😭 | 😡 | 👎 | 💀",
         "feels": "hates | can't stand | keeps mocking | is sick of | complains about",
-        "closer": "never again | save your money | i want my ${price} back | what a letdown | don't bother | "
+        "closer": "never again | save your money | i want my ${first}{digit} back | what a letdown | don't bother | "
         "i expected better | huge regrets | hard pass | it ruined my day | zero stars | i'm so done",
         "stance": "sadly true | you're right | same here | i feel your pain | thanks for the warning | sad but true",
         "turn": "keep dreaming | did we get the same one | come on | are you serious | stop the hype | that's a lie",
@@ -171,7 +171,7 @@ _SHARED_WORDS: dict[str, str] = {
     "suffix": "pro | mini | max | lite | ultra",
     "pet": "biscuit | luna | mochi | pickles | waffles | shadow | pepper | olive | ziggy | bean | nacho | willow | "
     "oreo | gizmo | daisy | tofu | maple | rocket | hazel | noodle",
-    "breed": "beagle | tabby | corgi | husky | poodle | siamese | labrador | parrot | hamster | rabbit | "
+    "breed": "beagle | tabby | corgi | husky | poodle | siamese | labrador | spaniel | terrier | mastiff | "
     "greyhound | dachshund | persian | ferret | pug | calico",
     "storm": "hailstorm | heatwave | blizzard | thunderstorm | fog | monsoon | snowfall | drizzle | sandstorm | "
     "cold snap",

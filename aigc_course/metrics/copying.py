@@ -31,17 +31,14 @@ def longest_copied_lengths(texts: Sequence[str], training: Sequence[str]) -> NDA
     is_training = order < num_training
     before = np.maximum.accumulate(np.where(is_training, np.arange(len(order)), -1))
     after = np.minimum.accumulate(np.where(is_training, np.arange(len(order)), len(order))[::-1])[::-1]
-    ends = num_training + np.cumsum([len(text) + 1 for text in texts]) - 1  # where each text's separator stands
-    begins = ends - [len(text) for text in texts]
+    sizes = np.array([len(text) + 1 for text in texts])  # with the separator
     suffixes = np.arange(num_training, len(order))
     best = np.zeros(len(suffixes), dtype=np.int64)
     for neighbour in (before[place[suffixes]], after[place[suffixes]]):
         exists = (neighbour >= 0) & (neighbour < len(order))
         shared = _common_prefix(levels, suffixes[exists], order[neighbour[exists]])
         best[exists] = np.maximum(best[exists], shared)
-    left = np.repeat(ends, [len(text) + 1 for text in texts]) - suffixes  # characters up to the end of the own text
-    best = np.minimum(best, left)
-    return np.maximum.reduceat(best, begins - num_training)
+    return np.maximum.reduceat(best, np.cumsum(sizes) - sizes)
 
 
 def _ranked(texts: Sequence[str], training: Sequence[str]) -> tuple[list[NDArray[np.int64]], int]:

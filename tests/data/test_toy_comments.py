@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from aigc_course.data.grammar import Grammar
 from aigc_course.data.toy_comments import comment_grammar, grade, make_toy_comments
 from aigc_course.data.toy_comments_rules import MOODS, TOPICS, comment_rules
 from aigc_course.errors import UsageError
@@ -35,7 +36,7 @@ def test_default_set_is_large_varied_and_the_same_everywhere(training: list[str]
     assert len(set(text)) <= 100
     assert set(text) <= set(comment_grammar().characters + "\n")
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    assert digest == "ff0bed8ffe89bef067b40b173aa13f233114350fab3b005bc4a09179b1ed94d3"
+    assert digest == "d5299f2cff85890dfc4b976d492c7c786a3d9b0678bef19c8f31a22a6ce84394"
 
 
 def test_splits_share_no_comment_and_depend_on_the_seed():
@@ -45,6 +46,17 @@ def test_splits_share_no_comment_and_depend_on_the_seed():
     assert make_toy_comments(num_comments=3000, seed=4).splits == comments.splits
     other = set(make_toy_comments(num_comments=3000, seed=5).documents("train"))
     assert len(train & other) < 30
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_held_out_splits_leave_out_what_was_seen(monkeypatch: pytest.MonkeyPatch, seed: int):
+    small = Grammar({"comment": [str(number) for number in range(60)]})  # repeats are common
+    monkeypatch.setattr("aigc_course.data.toy_comments.comment_grammar", lambda: small)
+    comments = make_toy_comments(num_comments=50, seed=seed)
+    train, validation, test = (comments.documents(split) for split in ("train", "validation", "test"))
+    assert len(set(train)) < len(train) == 50
+    assert len(validation) == len(test) == 5
+    assert not set(train) & set(validation) and not (set(train) | set(validation)) & set(test)
 
 
 @pytest.mark.parametrize("arguments", [{"num_comments": 0}, {"seed": -1}])
