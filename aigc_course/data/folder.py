@@ -1,0 +1,197 @@
+"""The user's own folder of text, images or WAV files as a data set.
+
+Splits: folders named train, validation and test, where the folder begins with such; else (and for those of them
+that are missing) about one example in ten goes to validation and one to test, by a hash of its name, so the same
+folder gives the same splits on every machine.
+"""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aigc_course.data.archives import entries
+from aigc_course.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, decode_image, decode_wav
+from aigc_course.data.sets import SPLITS, AudioSet, ImageSet, TextSet
+from aigc_course.data.splitting import split_by_name
+from aigc_course.errors import DataError, UsageError, unknown
+
+SUFFIXES = {"text": (".txt",), "images": IMAGE_SUFFIXES, "audio": AUDIO_SUFFIXES}
+
+
+def load_folder(
+    path: str | Path,
+    *,
+    kind: Literal["text", "images", "audio"] | None = None,
+    documents: Literal["lines", "files"] = "lines",
+    image_size: int | None = None,
+    channels: Literal[1, 3] = 3,
+    sample_rate_hz: int | None = None,
+    mono: bool = False,
+) -> TextSet | ImageSet | AudioSet:
+    """Read every file of one kind under a folder.
+
+    Args:
+        path: the folder; other kinds of files and hidden ones are left out.
+        kind: which kind to read; needed only where there are several.
+        documents: for text, whether every non-empty line or every file is one document.
+        image_size: cut images square and resize them to so many pixels; None asks that all have one size.
+        channels: 3 reads images as RGB, 1 as grey.
+        sample_rate_hz: resample recordings to this rate; None asks that all have one rate.
+        mono: average the channels of stereo recordings; False refuses them.
+    Classes are the names of the folders that hold the files; recordings that stand in no such folder and are all
+    named DIGIT_….wav have the digits as classes; anything else is one class named "all".
+    Raises: UsageError for an unknown option; DataError naming the file that can't be used, and why.
+    """
+    path = Path(path).expanduser()
+    if documents not in ("lines", "files"):
+        raise unknown("value of documents", documents, ["lines", "files"])
+    for option, value in {"image_size": image_size, "sample_rate_hz": sample_rate_hz}.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise UsageError(f"{option} must be a positive integer or None, but is {value!r}")
+    if channels not in (1, 3):
+        raise UsageError(f"channels must be 1 (grey) or 3 (RGB), but is {channels!r}")
+    found_kind, names = _files(path, kind)
+    if found_kind == "text":
+        return _text(path, names, documents)
+    if found_kind == "images":
+        return _images(path, names, image_size, channels)
+    return _audio(path, names, sample_rate_hz, mono)
+
+
+def _files(path: Path, kind: str | None) -> tuple[str, list[str]]:
+    """The kind of the folder's files, and their names relative to it, sorted."""
+    if kind is not None and kind not in SUFFIXES:
+        raise unknown("kind of data", kind, SUFFIXES)
+    if not path.is_dir():
+        raise DataError(f"{path} is {'a file' if path.exists() else 'not there'}; give the path of a folder")
+    names = [entry.name for entry in entries(path)]
+    found = {k: [n for n in names if n.lower().endswith(suffixes)] for k, suffixes in SUFFIXES.items()}
+    kinds = [k for k in found if found[k]] if kind is None else [kind]
+    if len(kinds) > 1:
+        counts = ", ".join(f"{len(found[k])} {k}" for k in kinds)
+        raise DataError(f"{path} holds files of several kinds ({counts}); choose one with kind={kinds[0]!r}")
+    if not kinds or not found[kinds[0]]:
+        wanted = ", ".join(s for k, suffixes in SUFFIXES.items() if kind in (None, k) for s in suffixes)
+        raise DataError(f"{path} holds none of the files that can be read ({wanted})")
+    return kinds[0], sorted(found[kinds[0]])
+
+
+def _text(path: Path, names: list[str], documents: str) -> TextSet:
+    texts: list[str] = []
+    keys: list[str] = []
+    for name in names:
+        text = _read_text(path, name)
+        parts = text.splitlines() if documents == "lines" else [text]
+        for number, part in enumerate(parts, start=1):
+            if part.strip():
+                texts.append(part.strip())
+                keys.append(f"{name}:{number}" if documents == "lines" else name)
+    if not texts:
+        raise DataError(f"the text files of {path} are all empty")
+    splits = _splits(keys)
+    present = [split for split in SPLITS if split in splits]
+    return TextSet(
+        name=path.resolve().name,
+        splits={s: [text for text, split in zip(texts, splits, strict=True) if split == s] for s in present},
+    )
+
+
+def _read_text(path: Path, name: str) -> str:
+    data = next(entries(path / name)).read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path / name}, line {line}: byte {data[error.start]:#04x} is not UTF-8 text; save the file as UTF-8"
+        ) from error
+
+
+def _images(path: Path, names: list[str], image_size: int | None, channels: int) -> ImageSet:
+    images: list[np.ndarray] = []
+    for name in names:
+        image = decode_image(next(entries(path / name)).read(), str(path / name), channels, image_size)
+        if images and image.shape != images[0].shape:
+            first, this = (f"{s.shape[1]} × {s.shape[0]}" for s in (images[0], image))
+            raise DataError(
+                f"images must have one size, but {path / names[0]} has {first} pixels and {path / name} {this}; "
+                "load them with image_size=64, say, to cut and resize them all"
+            )
+        images.append(image)
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()  # (N, C, H, W)
+    labels, class_names = _classes(names, digits=False)
+    pick = _picker(names)
+    return ImageSet(name=path.resolve().name, images=pick(stacked), labels=pick(labels), class_names=class_names)
+
+
+def _audio(path: Path, names: list[str], sample_rate_hz: int | None, mono: bool) -> AudioSet:
+    recordings: list[Tensor] = []
+    first_rate = 0
+    for name in names:
+        samples, rate = decode_wav(next(entries(path / name)).read(), str(path / name), mono)
+        first_rate = first_rate or rate
+        if sample_rate_hz is None and rate != first_rate:
+            raise DataError(
+                f"recordings must have one sample rate, but {path / names[0]} has {first_rate:,} Hz and "
+                f"{path / name} {rate:,}; load them with sample_rate_hz={min(rate, first_rate)} to resample them all"
+            )
+        recordings.append(_resample(torch.from_numpy(samples), rate, sample_rate_hz or rate))
+    labels, class_names = _classes(names, digits=True)
+    pick = _picker(names)
+    return AudioSet(
+        name=path.resolve().name,
+        sample_rate_hz=sample_rate_hz or first_rate,
+        waveforms=pick(torch.nn.utils.rnn.pad_sequence(recordings, batch_first=True)),
+        lengths=pick(torch.tensor([len(recording) for recording in recordings])),
+        labels=pick(labels),
+        class_names=class_names,
+    )
+
+
+def _resample(samples: Tensor, rate: int, new_rate: int) -> Tensor:
+    if rate == new_rate:
+        return samples
+    from torchaudio.functional import resample
+
+    return resample(samples, rate, new_rate).clamp(-1, 1)  # the filter overshoots at steps
+
+
+def _classes(names: list[str], digits: bool) -> tuple[Tensor, tuple[str, ...]]:
+    """Labels (N,) and class names, from the folders that hold the files or from DIGIT_… in the files' names."""
+    folders = [PurePosixPath(name).parent.name for name in names]
+    classes = ["" if folder in SPLITS else folder for folder in folders]
+    stems = [PurePosixPath(name).stem.split("_")[0] for name in names]
+    if not any(classes) and digits and all(len(stem) == 1 and stem in "0123456789" for stem in stems):
+        classes = stems
+    classes = [name or "all" for name in classes]
+    class_names = sorted(set(classes))
+    return torch.tensor([class_names.index(name) for name in classes]), tuple(class_names)
+
+
+def _splits(names: list[str]) -> list[str]:
+    """The split of each example: that of its first folder where it is so named, else by a hash of its name."""
+    tops = [PurePosixPath(name).parts[0] for name in names]
+    given = set(tops) & set(SPLITS)
+    if "train" not in given:
+        return split_by_name(names)
+    strays = [name for name, top in zip(names, tops, strict=True) if top not in SPLITS]
+    if strays:
+        raise DataError(f"the folder has splits ({', '.join(sorted(given))}), but {strays[0]} stands in none of them")
+    hashed = iter(split_by_name([name for name, top in zip(names, tops, strict=True) if top == "train"]))
+    return [_keep_missing(next(hashed), given) if top == "train" else top for top in tops]
+
+
+def _keep_missing(split: str, given: set[str]) -> str:
+    """A training example goes to a split by its hash only where the folder has no such split itself."""
+    return "train" if split in given else split
+
+
+def _picker(names: list[str]) -> Callable[[Tensor], dict[str, Tensor]]:
+    """A function that parts a tensor (N, …) into the splits that aren't empty."""
+    splits = _splits(names)
+    rows = {s: torch.tensor([i for i, split in enumerate(splits) if split == s], dtype=torch.int64) for s in SPLITS}
+    return lambda values: {split: values[chosen] for split, chosen in rows.items() if len(chosen)}

@@ -1,0 +1,35 @@
+"""Image sets that come with a training and a test part: validation is cut from the first."""
+
+import numpy as np
+import torch
+
+from aigc_course.data.sets import SPLITS, ImageSet
+from aigc_course.data.splitting import tenth_of_each_class
+
+
+def with_validation(
+    train_images: np.ndarray, train_labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """{split}_images (N, C, H, W) and {split}_labels (N,) int64 of three splits.
+
+    Every tenth training example of each class, in order of appearance, goes to validation.
+    """
+    held_out = tenth_of_each_class(train_labels)
+    return {
+        "train_images": train_images[~held_out],
+        "train_labels": train_labels[~held_out].astype(np.int64),
+        "validation_images": train_images[held_out],
+        "validation_labels": train_labels[held_out].astype(np.int64),
+        "test_images": test_images,
+        "test_labels": test_labels.astype(np.int64),
+    }
+
+
+def image_set(name: str, arrays: dict[str, np.ndarray], class_names: tuple[str, ...]) -> ImageSet:
+    """The set of arrays from `with_validation`; memory-mapped ones stay so."""
+    return ImageSet(
+        name=name,
+        images={split: torch.from_numpy(arrays[f"{split}_images"]) for split in SPLITS},
+        labels={split: torch.from_numpy(arrays[f"{split}_labels"]) for split in SPLITS},
+        class_names=class_names,
+    )

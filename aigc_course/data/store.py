@@ -1,0 +1,223 @@
+"""Where real data sets are kept: download, import, check, and read what was decoded once.
+
+    DATA_DIR/mnist/raw/…           the official files, checked and read-only
+                  /decoded-1/….npy  what the loader made of them, read through memory maps
+                  /origin.json      where they came from and the SHA-256 of each
+
+A set's folder appears whole or not at all.
+"""
+
+import importlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from aigc_course.data.card import Card
+from aigc_course.data.cards import CARDS, real_card
+from aigc_course.data.fetching import fetch
+from aigc_course.data.importing import collect
+from aigc_course.errors import DataError
+from aigc_course.files import explain_os_errors, sha256, write_json
+from aigc_course.paths import data_dir
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """What there is of one data set on this machine."""
+
+    name: str
+    kind: str
+    state: Literal["embedded", "present", "absent", "damaged"]
+    detail: str  # for people: one line
+    command: str  # what to run next; "" when there is nothing to do
+    bytes: int  # on disk
+
+
+def download(name: str) -> Status:
+    """Download, check and decode a set; a set that is present is left alone, an interrupted download goes on.
+
+    Raises: DataError when it can't be had, with what to do instead; WriteError when it can't be written.
+    """
+    card = real_card(name)
+    state = _status(card)
+    if state.state == "present":
+        return state
+    folder = data_dir() / ".downloads" / name
+    for file in card.files:
+        fetch(card, file, folder)
+    result = import_files(name, folder, origin="download")
+    shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def import_files(name: str, path: str | Path, origin: str = "") -> Status:
+    """Take a set from the user's own copy: official files or archives, a folder, or an archive of images or WAVs.
+
+    Everything is checked and decoded before the set's folder appears; one that was there before is replaced.
+    Raises: DataError naming the file that is missing, damaged or unsafe; WriteError when it can't be written.
+    """
+    card, source = real_card(name), Path(path).expanduser()
+    if not source.exists():
+        raise DataError(f"there is no file or folder {source}; give the path of your copy of {name}")
+    with _new_folder(card) as folder:
+        raw = folder / "raw"
+        raw.mkdir()
+        official = collect(card, source, raw)
+        if origin == "download" and not official:
+            raise DataError(f"{name}: what was downloaded is not the official version; it was not kept")
+        _decode(card, folder)
+        files = {file.name: {"sha256": sha256(file), "bytes": file.stat().st_size} for file in sorted(raw.iterdir())}
+        write_json(folder / "origin.json", {"origin": origin or str(source), "official": official, "files": files})
+    return _status(card)
+
+
+def verify(name: str) -> Status:
+    """Read every file of a set and compare it with its recorded digest.
+
+    Raises: DataError when the set is absent or a file is missing or changed, with the command that mends it.
+    """
+    card = real_card(name)
+    status = _status(card)
+    if status.state != "present":
+        raise DataError(f"{name}: {status.detail}; run: {status.command}")
+    for file, facts in _origin(card)["files"].items():
+        if sha256(where(name) / "raw" / file) != facts["sha256"]:
+            raise DataError(f"{name}: {file} has changed since it was stored; run: {_mend(card)}")
+    return status
+
+
+def status() -> list[Status]:
+    """Every set's state, found without reading whole files (`verify` reads them)."""
+    return [_status(card) for card in CARDS.values()]
+
+
+def where(name: str) -> Path:
+    """The folder of a real set, whether it is there or not; raises UsageError for one that is made in memory."""
+    return data_dir() / real_card(name).name
+
+
+def arrays(name: str) -> dict[str, np.ndarray]:
+    """A set's decoded arrays, memory-mapped copy-on-write; decodes again when this package's form is newer.
+
+    Raises: DataError when the set is absent or damaged, with the command that gets it.
+    """
+    card = real_card(name)
+    status = _status(card)
+    if status.state != "present":
+        raise DataError(
+            f"{name}: {status.detail}; run: {status.command}\n"
+            f"or, with a copy of your own: aigc-course data import {name} PATH"
+        )
+    folder = where(name) / _decoded_name(card)
+    if not folder.is_dir():
+        with explain_os_errors(str(folder)):
+            _decode(card, where(name))
+    try:
+        return {file.stem: np.load(file, mmap_mode="c") for file in sorted(folder.glob("*.npy"))}
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{name}: {folder} is damaged ({error}); delete that folder, it is made again") from error
+
+
+def loader(name: str) -> ModuleType:
+    """The module that reads a real set: VERSION, decode(raw folder, official) and make_set(arrays)."""
+    return importlib.import_module(f"aigc_course.data.{real_card(name).name}")
+
+
+def _status(card: Card) -> Status:
+    if card.embedded:
+        return Status(name=card.name, kind=card.kind, state="embedded", detail="made when loaded", command="", bytes=0)
+    folder = data_dir() / card.name
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    state: Literal["present", "absent", "damaged"] = "damaged"
+    command = _mend(card)
+    if not folder.exists():
+        state, detail = "absent", f"not on this machine ({card.size_bytes / 1e6:.0f} MB to download)"
+    elif problem := _problem(card):
+        detail = problem
+    else:
+        official = _origin(card)["official"]
+        state, command = "present", ""
+        detail = "the official files" if official else "unverified: imported, not the official bytes"
+    return Status(name=card.name, kind=card.kind, state=state, detail=detail, command=command, bytes=size)
+
+
+def _problem(card: Card) -> str:
+    try:
+        files = {file: facts["bytes"] for file, facts in _origin(card)["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return "origin.json is missing or unreadable"
+    for file, size in files.items():
+        path = data_dir() / card.name / "raw" / file
+        if not path.is_file():
+            return f"{file} is missing"
+        if path.stat().st_size != size:
+            return f"{file} has {path.stat().st_size:,} bytes instead of {size:,}"
+    return ""
+
+
+def _origin(card: Card) -> dict[str, Any]:
+    return json.loads((data_dir() / card.name / "origin.json").read_text("utf-8"))
+
+
+def _mend(card: Card) -> str:
+    return f"aigc-course data download {card.name}"
+
+
+def _decoded_name(card: Card) -> str:
+    return f"decoded-{loader(card.name).VERSION}"
+
+
+def _decode(card: Card, folder: Path) -> None:
+    """Write the loader's arrays beside `raw`; the folder of arrays appears whole or not at all."""
+    made = loader(card.name).decode(folder / "raw")
+    temporary = Path(tempfile.mkdtemp(prefix=".decoding-", dir=folder))
+    try:
+        for name, array in made.items():
+            np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+        temporary.chmod(0o755)
+        os.replace(temporary, folder / _decoded_name(card))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _new_folder(card: Card) -> Iterator[Path]:
+    """Yield a temporary folder that takes the set's place when the block ends well and vanishes when it doesn't."""
+    final = data_dir() / card.name
+    with explain_os_errors(str(final)):
+        data_dir().mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{card.name}-", dir=data_dir()))
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                file.chmod(0o755 if file.is_dir() else 0o444)
+            temporary.chmod(0o755)
+            _replace_folder(temporary, final)
+        finally:
+            _remove(temporary)
+
+
+def _replace_folder(new: Path, final: Path) -> None:
+    if final.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".old-{final.name}-", dir=final.parent))
+        os.replace(final, old / final.name)
+        os.replace(new, final)
+        _remove(old)
+    else:
+        os.replace(new, final)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder with read-only files in it (Windows refuses to, unless they are made writable)."""
+    for file in folder.rglob("*"):
+        file.chmod(0o755 if file.is_dir() else 0o644)
+    shutil.rmtree(folder, ignore_errors=True)
