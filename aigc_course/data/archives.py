@@ -113,11 +113,9 @@ def _tar_entries(path: Path, max_bytes: int) -> Iterator[Entry]:
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
-    file = archive.extractfile(member)
-    data = file.read() if file else b""
-    if len(data) != member.size:
-        raise DataError(f"{path} is damaged or cut off in {member.name}; get it again")
-    return data
+    with explain_damage(path):
+        file = archive.extractfile(member)
+        return file.read() if file else b""
 
 
 def _zip_entries(path: Path, max_bytes: int) -> Iterator[Entry]:
@@ -130,12 +128,12 @@ def _zip_entries(path: Path, max_bytes: int) -> Iterator[Entry]:
                 raise DataError(f"{path} holds {info.filename!r}, which is a link, not a plain file")
             total += info.file_size
             _check_size(path, total, max_bytes)
-            yield Entry(_safe_name(path, info.filename), lambda info=info: _read_zipped(archive, info))  # type: ignore[misc]
+            yield Entry(_safe_name(path, info.filename), lambda info=info: _read_zipped(archive, info, path))  # type: ignore[misc]
 
 
-def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with archive.open(info) as file:
-        return file.read(info.file_size + 1)[: info.file_size]
+def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+    with explain_damage(path), archive.open(info) as file:
+        return file.read(info.file_size)
 
 
 def _safe_name(path: Path, name: str) -> str:

@@ -50,11 +50,16 @@ def _fetch_from(place: str, file: RemoteFile, path: Path) -> None:
 
     pooch.get_logger().setLevel(logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(file.name + ".part")
+    resumed = part.exists()
     try:
-        downloader = _Resuming(path.with_name(file.name + ".part"), file)
+        downloader = _Resuming(part, file)
         pooch.retrieve(place, known_hash=file.digest, fname=file.name, path=path.parent, downloader=downloader)
     except ValueError as error:
+        if resumed:  # the old part may have been of something else; it is gone now
+            return _fetch_from(place, file, path)
         raise DataError(f"what is there is not the official file ({error})") from error
+    return None
 
 
 class _Resuming:

@@ -15,6 +15,7 @@ from aigc_course.files import WriteError
 
 TEXTS = {"train.tsv": "good\t1\ta\nshared\t2\tb\n", "dev.tsv": "shared\t2\tc\n", "test.tsv": "other\t3\td\n"}
 CONTENTS = {name: text.encode() for name, text in TEXTS.items()}
+CONTENTS["train.tsv"] += b"\n" * 200_000  # empty lines are left out; the file is long enough to be cut inside
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -131,9 +132,11 @@ def test_a_set_that_is_there_is_not_downloaded_again(tiny):
 
 
 def test_a_cut_connection_goes_on_where_it_stopped(tiny):
-    tiny.cut_after = 9
+    tiny.cut_after = 150_000
     assert store.download("goemotions").state == "present"
-    assert tiny.seen[:2] == [("train.tsv", None), ("train.tsv", "bytes=9-")]
+    (first, second), rest = tiny.seen[:2], tiny.seen[2:]
+    assert first == ("train.tsv", None) and len(rest) == 2
+    assert 80_000 < int(second[1].removeprefix("bytes=").removesuffix("-")) <= 150_000
 
 
 def test_a_later_call_goes_on_with_the_part(tiny, data_folder):
@@ -146,14 +149,15 @@ def test_a_later_call_goes_on_with_the_part(tiny, data_folder):
 
 
 def test_a_server_without_ranges_starts_anew(tiny, data_folder):
-    tiny.ranges, tiny.cut_after = False, 9
+    tiny.ranges, tiny.cut_after = False, 150_000
     assert store.download("goemotions").state == "present"
 
 
-def test_a_part_that_is_longer_than_the_file_is_thrown_away(tiny, data_folder):
+@pytest.mark.parametrize("length", [1000, 300_000])
+def test_a_part_of_something_else_is_thrown_away(length, tiny, data_folder):
     part = data_folder / ".downloads" / "goemotions" / "train.tsv.part"
     part.parent.mkdir(parents=True)
-    part.write_bytes(b"x" * 1000)
+    part.write_bytes(b"x" * length)
     assert store.download("goemotions").state == "present"
 
 
