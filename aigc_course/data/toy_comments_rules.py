@@ -1,6 +1,6 @@
 """The grammar behind `toy-comments`: its words, and the rules that put them together.
 
-A comment has a topic and, unless it is a question, a mood. Both are settled by its first words and bind the rest: a
+A comment has a topic, which its flair (an emoji) tells at once, and mostly a mood. Both bind all that follows: a
 film is watched and a dish is cooked, "the ending is" but "the visuals are", 9/10 ends in praise and 2/10 does not.
 So the grammar copies each rule for each topic and mood: `adj` becomes the symbol `adj.films.good`.
 """
@@ -17,10 +17,12 @@ def _words(text: str) -> list[Alternative]:
     return [word.strip() for word in text.split("|")]
 
 
-# One entry for each topic. did: what one does to an item; part, parts: what is judged, in the singular and the plural;
-# prep: joins a part to its item; things: what one looks for in a shop; good, bad: what a part can be.
+# One entry for each topic. flair: how its comments begin; did: what one does to an item; part, parts: what is judged,
+# in the singular and the plural; prep: joins a part to its item; things: what one looks for in a shop; good, bad: what
+# a part can be.
 TOPICS: dict[str, dict[str, str]] = {
     "games": {
+        "flair": "🎮",
         "item": "{title} | {title} {sequel}",
         "did": "played | finished | replayed | uninstalled | speedran | streamed",
         "part": "combat | soundtrack | tutorial | final boss | crafting | map | main quest | dialogue | level design",
@@ -31,6 +33,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "bad": "buggy | grindy | clunky | unbalanced | laggy | repetitive | unfair | broken",
     },
     "cooking": {
+        "flair": "🍕",
         "item": "{flavor} {dish}",
         "did": "cooked | ate | reheated | ordered | meal prepped | burned",
         "part": "sauce | crust | filling | seasoning | smell | texture | skin | middle | marinade | broth",
@@ -41,6 +44,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "bad": "soggy | bland | salty | greasy | undercooked | rubbery | watery | dry",
     },
     "films": {
+        "flair": "🎬",
         "item": "the {title} | the {title} {sequel}",
         "did": "watched | rewatched | saw | skipped | binged | slept through",
         "part": "ending | script | plot twist | lead actor | opening scene | trailer | score | pacing | villain",
@@ -50,17 +54,8 @@ TOPICS: dict[str, dict[str, str]] = {
         "good": "moving | gripping | stylish | heartfelt | believable | hilarious | haunting | memorable",
         "bad": "cheesy | predictable | wooden | pretentious | cringy | pointless | overacted | shallow",
     },
-    "sport": {
-        "item": "the {city} {mascot}",
-        "did": "cheered for | bet on | scouted | followed | booed | filmed",
-        "part": "defense | coach | goalkeeper | midfield | stadium | captain | winger | bench | away kit",
-        "parts": "fans | strikers | rookies | free kicks | tactics | season tickets | late goals | corners | passes",
-        "prep": "of",
-        "things": "running shoes | match tickets | jerseys | gym bags | tennis rackets",
-        "good": "unstoppable | disciplined | fearless | clinical | fast | loyal | composed | world class",
-        "bad": "sloppy | overpaid | clueless | lazy | fragile | toothless | slow | embarrassing",
-    },
     "phones": {
+        "flair": "📱",
         "item": "the {brand} {model} | the {brand} {model} {suffix}",
         "did": "bought | unboxed | returned | dropped | repaired | preordered",
         "part": "battery | camera | screen | charger | fingerprint reader | speaker | keyboard | night mode | hinge",
@@ -71,6 +66,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "bad": "overpriced | flimsy | dim | outdated | unresponsive | bloated | blurry | scratched",
     },
     "pets": {
+        "flair": "🐾",
         "item": "{pet} the {breed}",
         "did": "adopted | walked | bathed | brushed | fed | babysat",
         "part": "fur | tail | appetite | snoring | temper | howling | nap schedule | breath | training | nose",
@@ -81,6 +77,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "bad": "smelly | stubborn | noisy | muddy | feral | moody | destructive | whiny",
     },
     "weather": {
+        "flair": "☔",
         "item": "the {storm} in {city}",
         "did": "biked through | photographed | drove through | survived | missed | slept through",
         "part": "wind | forecast | humidity | sunset | evening | visibility | air | temperature | drive home",
@@ -90,17 +87,8 @@ TOPICS: dict[str, dict[str, str]] = {
         "good": "mild | calm | refreshing | breezy | peaceful | crisp | clear | cozy",
         "bad": "freezing | icy | unbearable | gloomy | brutal | slippery | miserable | stormy",
     },
-    "music": {
-        "item": "{title} by the {band}",
-        "did": "listened to | looped | covered | sampled | remixed | slept on",
-        "part": "chorus | bass line | guitar solo | mixing | intro | drumming | hook | bridge | outro",
-        "parts": "lyrics | drums | vocals | harmonies | live versions | synths | remixes | guitars | samples",
-        "prep": "on",
-        "things": "record players | headphones | vinyl records | guitar pedals | jazz albums",
-        "good": "catchy | groovy | hypnotic | soulful | dreamy | raw | melodic | timeless",
-        "bad": "autotuned | off key | tinny | generic | muffled | whiny | lifeless | derivative",
-    },
     "books": {
+        "flair": "📚",
         "item": "{title} by {author}",
         "did": "read | borrowed | reread | annotated | abandoned | reviewed",
         "part": "prose | narrator | last chapter | world building | translation | cover | prologue | magic system",
@@ -111,6 +99,7 @@ TOPICS: dict[str, dict[str, str]] = {
         "bad": "dense | wordy | preachy | confusing | rushed | corny | tedious | unreadable",
     },
     "travel": {
+        "flair": "🌍",
         "item": "{city} | the {place} in {city}",
         "did": "visited | explored | toured | photographed | hiked around | got lost in",
         "part": "street food | old town | hostel | view | airport | nightlife | coffee | museum | beach",
@@ -152,37 +141,31 @@ _SHARED_WORDS: dict[str, str] = {
     "title": "{colour} {thing}",
     "colour": "silver | broken | hidden | crimson | silent | golden | frozen | burning | lost | hollow | electric | "
     "lonely | savage | velvet | wandering | paper | midnight | glass | bitter | sacred | distant | rusty | wild | "
-    "phantom | emerald | stolen | endless | iron | lucky | sleeping | northern | cosmic",
+    "phantom",
     "thing": "harbor | lantern | kingdom | river | machine | garden | shadow | summer | tower | signal | mirror | "
     "wolf | orchard | empire | highway | circus | island | promise | thunder | ghost | letter | desert | dragon | "
-    "winter | station | crown | engine | violin | planet | whale | detective | carnival",
+    "winter",
     "sequel": "2 | 3 | 4 | remastered",
     "city": "oslo | lisbon | kyoto | denver | lagos | quito | dublin | prague | hanoi | cairo | boston | naples | "
-    "lima | seoul | perth | tunis | havana | krakow | mumbai | austin | nairobi | zagreb | porto | bergen | leeds | "
-    "tampa | manila | geneva | osaka | bogota | riga | accra",
-    "mascot": "wolves | tigers | comets | pirates | hawks | giants | sharks | rangers | bulls | foxes | knights | "
-    "ravens",
+    "lima | seoul | perth | tunis | havana | krakow | mumbai | austin | nairobi | zagreb | porto | bergen",
     "flavor": "garlic | lemon | smoked | spicy | honey | ginger | coconut | peppery | miso | maple | vegan | "
-    "chili | basil | homemade | pickled | cheesy | mushroom | curry | rustic | buttered",
+    "chili | basil | homemade",
     "dish": "noodles | dumplings | lasagna | pancakes | tacos | risotto | chicken | ramen | meatballs | pizza | "
-    "soup | burritos | gnocchi | salmon | stew | waffles | falafel | omelette | brownies | dal",
-    "brand": "zenko | nordix | pixela | lumo | quarq | veltra | onira | tekno",
+    "soup | burritos | gnocchi | salmon",
+    "brand": "zenko | nordix | pixela | lumo | quarq | veltra",
     "model": "3 | 4 | 5 | 6 | 7 | 8 | 9 | x2 | x3 | z10 | z20",
     "suffix": "pro | mini | max | lite | ultra",
     "pet": "biscuit | luna | mochi | pickles | waffles | shadow | pepper | olive | ziggy | bean | nacho | willow | "
-    "oreo | gizmo | daisy | tofu | maple | rocket | hazel | noodle",
+    "oreo | gizmo",
     "breed": "beagle | tabby | corgi | husky | poodle | siamese | labrador | spaniel | terrier | mastiff | "
-    "greyhound | dachshund | persian | ferret | pug | calico",
-    "storm": "hailstorm | heatwave | blizzard | thunderstorm | fog | monsoon | snowfall | drizzle | sandstorm | "
-    "cold snap",
-    "band": "marble foxes | night owls | velvet pigeons | tin soldiers | paper moons | lazy comets | salt lions | "
-    "neon monks | quiet riots | plastic suns | blue tractors | hungry ghosts",
+    "greyhound | dachshund",
+    "storm": "hailstorm | heatwave | blizzard | thunderstorm | fog | monsoon | snowfall | drizzle",
     "author": "ada moreno | t. k. walsh | ines okafor | jonas lindt | mira chen | r. j. patel | elsa vogel | "
-    "omar haddad | nina brandt | leo castle | ruth okoye | paul winter",
+    "omar haddad",
     "place": "old harbor | cathedral | botanical garden | night market | castle | fish market | art museum | "
-    "main square | lighthouse | canal district",
+    "main square",
     "person": "sister | brother | roommate | boss | cousin | neighbor | wife | husband | best friend | dad | mom | "
-    "teacher | uncle | daughter | girlfriend | boyfriend",
+    "teacher",
     "when": "last night | yesterday | this morning | over the weekend | on {weekday} | back in {year} | "
     "{count} days ago | {count} weeks ago | a month ago | during lunch | on my birthday | twice this week",
     "weekday": "monday | tuesday | wednesday | thursday | friday | saturday | sunday",
@@ -194,9 +177,9 @@ _SHARED_WORDS: dict[str, str] = {
     "last": "0 | 5 | 9",
     "user": "{quality}_{animal}{first}{digit}",
     "quality": "quiet | angry | tiny | sleepy | cosmic | salty | fuzzy | grumpy | lazy | neon | retro | sneaky | "
-    "turbo | spicy | clumsy | humble | dizzy | jolly | rusty | mighty | hungry | lucky | gentle | frosty",
+    "turbo | spicy | clumsy | humble",
     "animal": "otter | panda | toaster | wizard | badger | llama | pirate | robot | potato | ninja | walrus | "
-    "goose | raccoon | mango | yeti | gecko | pickle | moose | cactus | penguin | hobbit | turnip | falcon | bagel",
+    "goose | raccoon | mango | yeti | gecko",
     "help": "any tips | any ideas | suggestions | what should i get | can anyone help",
     "edit": "typo | fixed the price, it was ${price} | thanks u/{user} | wow, {first}{digit} replies | "
     "wrong year, it was {year} | my {person} disagrees",
@@ -249,14 +232,15 @@ def comment_rules() -> dict[str, list[Alternative]]:
     for mood in MOODS:
         rules |= {f"{name}.{mood}": _words(text) for name, text in _MOOD_WORDS[mood].items()}
     for topic, words in TOPICS.items():
+        flair = words["flair"]
         rules |= {f"{name}.{topic}": _words(words[name]) for name in sorted(_OF_TOPIC)}
         for mood in MOODS:
             rules[f"adj.{topic}.{mood}"] = _words(f"{words[mood]} | {_SHARED_ADJECTIVES[mood]}")
             for name, alternatives in _MOOD_RULES.items():
                 rules[f"{name}.{topic}.{mood}"] = [_bind(a, topic, mood) for a in alternatives]
-            rules["post"] += [(8.0, f"{{post.{topic}.{mood}}}"), (1.0, f"{{question.{topic}.{mood}}}")]
+            rules["post"] += [(8.0, f"{flair} {{post.{topic}.{mood}}}"), (1.0, f"{flair} {{question.{topic}.{mood}}}")]
         rules[f"search.{topic}"] = [_bind(a, topic, MOODS[0]) for a in _TOPIC_RULES["search"]]
-        rules["post"].append((1.0, f"{{search.{topic}}}"))
+        rules["post"].append((1.0, f"{flair} {{search.{topic}}}"))
     return rules
 
 

@@ -36,7 +36,7 @@ def test_default_set_is_large_varied_and_the_same_everywhere(training: list[str]
     assert len(set(text)) <= 100
     assert set(text) <= set(comment_grammar().characters + "\n")
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    assert digest == "d5299f2cff85890dfc4b976d492c7c786a3d9b0678bef19c8f31a22a6ce84394"
+    assert digest == "eccf5730d3a46c38187ce8499a6ee544e434de238e300ad29a77a1bf1c8d8fa9"
 
 
 def test_splits_share_no_comment_and_depend_on_the_seed():
@@ -116,20 +116,21 @@ def test_a_word_from_another_topic_or_mood_is_noticed():
                 break
     assert tried > 300
     assert accepted / tried < 0.02
-    assert comment_grammar().parses("9/10. just watched the lost harbor, the ending is great, highly recommend!")
+    assert comment_grammar().parses("🎬 9/10. just watched the lost harbor, the ending is great, highly recommend!")
     for wrong in (
-        "9/10. just watched the lost harbor, the ending is awful, highly recommend!",  # mood of the middle
-        "9/10. just watched the lost harbor, the ending is great, never again!",  # mood of the end
-        "2/10. just watched the lost harbor, the ending is great, highly recommend!",  # mood of the beginning
-        "9/10. just cooked the lost harbor, the ending is great, highly recommend!",  # a dish is cooked
-        "9/10. just watched the lost harbor, the endings is great, highly recommend!",
-        "9/10. just watched the lost harbor, the ending are great, highly recommend!",
+        "🎬 9/10. just watched the lost harbor, the ending is awful, highly recommend!",  # mood of the middle
+        "🎬 9/10. just watched the lost harbor, the ending is great, never again!",  # mood of the end
+        "🎬 2/10. just watched the lost harbor, the ending is great, highly recommend!",  # mood of the beginning
+        "🎬 9/10. just cooked the lost harbor, the ending is great, highly recommend!",  # a dish is cooked
+        "🎮 9/10. just watched the lost harbor, the ending is great, highly recommend!",  # flair
+        "🎬 9/10. just watched the lost harbor, the endings is great, highly recommend!",
+        "🎬 9/10. just watched the lost harbor, the ending are great, highly recommend!",
     ):
         assert not comment_grammar().parses(wrong)
 
 
 def test_recursion_goes_as_deep_as_one_likes():
-    text = "the jokes in the lost harbor are {}really great."
+    text = "🎬 the jokes in the lost harbor are {}really great."
     probabilities = [comment_grammar().log_probability(text.format("really, " * depth)) for depth in (0, 1, 2, 300)]
     steps = [b - a for a, b in pairwise(probabilities)]
     assert steps == pytest.approx([math.log(0.25), math.log(0.25), 298 * math.log(0.25)], rel=1e-9)
