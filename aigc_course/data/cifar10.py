@@ -77,9 +77,7 @@ def _decode_images(packed: Path) -> Decoded:
         split, label = _place(entry.name)
         image = decode_image(entry.read(), entry.name)
         if image.shape[:2] != (SIZE, SIZE):
-            raise DataError(
-                f"{entry.name} has {image.shape[1]} × {image.shape[0]} pixels; CIFAR-10 has {SIZE} × {SIZE}"
-            )
+            raise DataError(f"{entry.name} has {image.shape[1]} × {image.shape[0]} pixels, not {SIZE} × {SIZE}")
         found[split].append((label, entry.name, image.transpose(2, 0, 1)))
     parts = []
     for split, examples in found.items():
@@ -94,7 +92,6 @@ def _place(name: str) -> tuple[str, int]:
     """Split and label of an image from its path."""
     parts = PurePosixPath(name).parts
     if len(parts) < 3 or parts[-3] not in ("train", "test") or parts[-2] not in CLASS_NAMES:
-        raise DataError(
-            f"{name}: images of CIFAR-10 must stand in train/CLASS/ or test/CLASS/, CLASS one of {CLASS_NAMES}"
-        )
+        classes = ", ".join(CLASS_NAMES)
+        raise DataError(f"{name}: images must stand in train/CLASS/ or test/CLASS/, where CLASS is one of {classes}")
     return parts[-3], CLASS_NAMES.index(parts[-2])

@@ -20,7 +20,7 @@ def with_validation(
         "train_labels": train_labels[~held_out].astype(np.int64),
         "validation_images": train_images[held_out],
         "validation_labels": train_labels[held_out].astype(np.int64),
-        "test_images": test_images,
+        "test_images": test_images.copy(),
         "test_labels": test_labels.astype(np.int64),
     }
 

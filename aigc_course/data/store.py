@@ -54,9 +54,10 @@ def download(name: str) -> Status:
     folder = data_dir() / ".downloads" / name
     for file in card.files:
         fetch(card, file, folder)
-    result = import_files(name, folder, origin="download")
-    shutil.rmtree(folder, ignore_errors=True)
-    return result
+    try:
+        return import_files(name, folder, origin="download")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def import_files(name: str, path: str | Path, origin: str = "") -> Status:
@@ -65,7 +66,7 @@ def import_files(name: str, path: str | Path, origin: str = "") -> Status:
     Everything is checked and decoded before the set's folder appears; one that was there before is replaced.
     Raises: DataError naming the file that is missing, damaged or unsafe; WriteError when it can't be written.
     """
-    card, source = real_card(name), Path(path).expanduser()
+    card, source = real_card(name), Path(path).expanduser().resolve()
     if not source.exists():
         raise DataError(f"there is no file or folder {source}; give the path of your copy of {name}")
     with _new_folder(card) as folder:

@@ -1,0 +1,200 @@
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from aigc_course.data import load_dataset
+from aigc_course.data.folder import load_folder
+from aigc_course.data.sets import AudioSet, ImageSet, TextSet
+from aigc_course.errors import DataError, UsageError
+
+
+def put_text(folder, files: dict[str, bytes | str]):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def put_image(path, colour=(1, 2, 3), size=(8, 6), mode="RGB") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour).save(path)
+
+
+def put_wav(path, samples, rate=8000) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate, subtype="FLOAT")
+
+
+def everything(splits: dict) -> list:
+    return [item for split in splits.values() for item in split]
+
+
+def test_text_lines_are_documents(tmp_path):
+    put_text(
+        tmp_path, {"a.txt": "one\n\n  two \r\nthree", "sub/b.txt": "\ufefffour\n" + "\n".join(map(str, range(50)))}
+    )
+    dataset = load_dataset(tmp_path)
+    assert isinstance(dataset, TextSet) and dataset.name == tmp_path.name
+    assert sorted(everything(dataset.splits)) == sorted(["one", "two", "three", "four", *map(str, range(50))])
+    assert len(dataset.splits["train"]) > 30 and dataset.splits["validation"] and dataset.splits["test"]
+    assert load_folder(tmp_path).splits == dataset.splits
+
+
+def test_text_files_are_documents(tmp_path):
+    put_text(tmp_path, {f"{i}.txt": f"first {i}\nsecond" for i in range(5)})
+    dataset = load_folder(tmp_path, documents="files")
+    assert sorted(everything(dataset.splits)) == [f"first {i}\nsecond" for i in range(5)]
+
+
+def test_bytes_that_are_not_utf8_are_located(tmp_path):
+    put_text(tmp_path, {"good.txt": "fine", "sub/bad.txt": b"ok\nno\xe9l\n"})
+    with pytest.raises(DataError, match=r"bad\.txt, line 2: byte 0xe9 is not UTF-8.*save the file as UTF-8"):
+        load_folder(tmp_path)
+
+
+def test_images_in_class_folders(tmp_path):
+    colours = {"cat": (250, 0, 7), "dog": (0, 9, 200)}
+    for name, colour in colours.items():
+        for i in range(20):
+            put_image(tmp_path / name / f"{i}.png", colour)
+    dataset = load_dataset(str(tmp_path))
+    assert isinstance(dataset, ImageSet) and dataset.class_names == ("cat", "dog") and dataset.image_shape == (3, 6, 8)
+    assert sum(len(labels) for labels in dataset.labels.values()) == 40
+    for split in dataset.labels:
+        images, labels = dataset.split(split)
+        expected = torch.tensor([colours["cat"], colours["dog"]], dtype=torch.uint8)[labels]
+        assert torch.equal(images, expected[:, :, None, None].expand(-1, 3, 6, 8))
+
+
+def test_given_splits_are_kept_and_missing_ones_cut_from_train(tmp_path):
+    for i in range(40):
+        put_image(tmp_path / "train" / "a" / f"{i}.png", (i, 0, 0))
+    for i in range(3):
+        put_image(tmp_path / "test" / "a" / f"{i}.png", (100 + i, 0, 0))
+    dataset = load_folder(tmp_path)
+    reds = {split: set(images[:, 0, 0, 0].tolist()) for split, images in dataset.images.items()}
+    assert reds["test"] == {100, 101, 102} and reds["validation"]
+    assert reds["train"] | reds["validation"] == set(range(40)) and not reds["train"] & reds["validation"]
+    put_image(tmp_path / "stray.png")
+    with pytest.raises(DataError, match=r"stray\.png stands in none of them"):
+        load_folder(tmp_path)
+
+
+def test_mixed_sizes_name_both_files(tmp_path):
+    put_image(tmp_path / "a.png", size=(8, 6))
+    put_image(tmp_path / "b.png", size=(9, 6))
+    with pytest.raises(DataError, match=r"a\.png has 8 × 6 pixels and .*b\.png 9 × 6.*image_size=64"):
+        load_folder(tmp_path)
+    assert load_folder(tmp_path, image_size=4).image_shape == (3, 4, 4)
+
+
+def test_grey_and_transparent_images(tmp_path):
+    put_image(tmp_path / "a.png", (0, 0, 0, 0), mode="RGBA")  # fully transparent: white
+    dataset = load_folder(tmp_path, channels=1)
+    (images,) = dataset.images.values()
+    assert images.shape == (1, 1, 6, 8) and (images == 255).all()
+
+
+def test_a_cut_off_image_is_named(tmp_path):
+    put_image(tmp_path / "a.png")
+    noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "b.jpg").read_bytes()[:900])
+    with pytest.raises(DataError, match=r"b\.jpg can't be read as an image"):
+        load_folder(tmp_path)
+
+
+def test_recordings_named_by_digit(tmp_path):
+    for digit in (2, 7):
+        for i in range(10):
+            put_wav(tmp_path / f"{digit}_me_{i}.wav", np.full(10 + digit, digit / 16, np.float32))
+    dataset = load_dataset(tmp_path)
+    assert isinstance(dataset, AudioSet) and dataset.class_names == ("2", "7") and dataset.sample_rate_hz == 8000
+    for split in dataset.labels:
+        for row, length, label in zip(*dataset.split(split), strict=True):
+            digit = (2, 7)[label]
+            assert length == 10 + digit and (row[:length] == digit / 16).all() and not row[length:].any()
+    assert sum(len(labels) for labels in dataset.labels.values()) == 20
+
+
+def test_recordings_in_class_folders(tmp_path):
+    for name in ("yes", "no"):
+        put_wav(tmp_path / name / "0_a.wav", np.ones(5, np.float32) * 0.5)
+    assert load_folder(tmp_path).class_names == ("no", "yes")
+
+
+def test_stereo_is_refused_or_averaged(tmp_path):
+    put_wav(tmp_path / "a.wav", np.tile(np.array([[0.5, -0.25]], np.float32), (20, 1)))
+    with pytest.raises(DataError, match=r"a\.wav has 2 channels.*mono=True"):
+        load_folder(tmp_path)
+    (waveforms,) = load_folder(tmp_path, mono=True).waveforms.values()
+    assert waveforms.shape == (1, 20) and (waveforms == 0.125).all()
+
+
+def test_mixed_rates_are_refused_or_resampled(tmp_path):
+    for rate in (8000, 16000):
+        times = np.arange(rate) / rate
+        put_wav(tmp_path / f"{rate}.wav", (0.5 * np.sin(2 * np.pi * 440 * times)).astype(np.float32), rate)
+    with pytest.raises(DataError, match=r"16000\.wav has 16,000 Hz and .*8000\.wav 8,000; .*sample_rate_hz=8000"):
+        load_folder(tmp_path)
+    dataset = load_folder(tmp_path, sample_rate_hz=8000)
+    waveforms = torch.cat(list(dataset.waveforms.values()))
+    assert dataset.sample_rate_hz == 8000 and waveforms.shape == (2, 8000)
+    torch.testing.assert_close(waveforms[0, 100:-100], waveforms[1, 100:-100], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(lambda d: d[:-8], "cut off: its header promises"), (lambda d: d[:30], "a.wav"), (lambda d: d[:0], "a.wav can't")],
+)
+def test_a_damaged_recording_is_named(data, message, tmp_path):
+    put_wav(tmp_path / "a.wav", np.zeros(100, np.float32))
+    (tmp_path / "a.wav").write_bytes(data((tmp_path / "a.wav").read_bytes()))
+    with pytest.raises(DataError, match=message):
+        load_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"), [(np.zeros(0), "holds no samples"), (np.full(5, np.nan), "not finite")]
+)
+def test_recordings_without_sound_are_refused(samples, message, tmp_path):
+    put_wav(tmp_path / "a.wav", samples.astype(np.float32))
+    with pytest.raises(DataError, match=message):
+        load_folder(tmp_path)
+
+
+def test_empty_wrong_and_mixed_folders(tmp_path):
+    with pytest.raises(DataError, match=r"holds none of the files that can be read \(\.txt, \.png"):
+        load_dataset(tmp_path)
+    put_text(tmp_path, {"a.txt": "  \n"})
+    with pytest.raises(DataError, match="are all empty"):
+        load_dataset(tmp_path)
+    put_image(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"several kinds \(1 text, 1 images\); choose one with kind='text'"):
+        load_dataset(tmp_path)
+    assert isinstance(load_folder(tmp_path, kind="images"), ImageSet)
+    with pytest.raises(DataError, match=r"none of the files that can be read \(\.wav\)"):
+        load_folder(tmp_path, kind="audio")
+    with pytest.raises(DataError, match="is a file; give the path of a folder"):
+        load_dataset(tmp_path / "a.txt")
+    with pytest.raises(DataError, match="is not there"):
+        load_dataset(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "image"}, "did you mean 'images'"),
+        ({"documents": "line"}, "did you mean 'lines'"),
+        ({"image_size": 0}, "image_size must be a positive integer"),
+        ({"sample_rate_hz": 8000.0}, "sample_rate_hz must be a positive integer"),
+        ({"channels": 4}, "channels must be 1"),
+        ({"stereo": True}, "unknown option of a folder 'stereo'"),
+    ],
+)
+def test_wrong_options_are_refused(options, message, tmp_path):
+    put_text(tmp_path, {"a.txt": "x"})
+    with pytest.raises(UsageError, match=message):
+        load_dataset(tmp_path, **options)

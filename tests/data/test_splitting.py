@@ -1,0 +1,32 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from aigc_course.data.splitting import split_by_name, tenth_of_each_class
+
+
+def test_tenth_of_each_class_counts_within_the_class():
+    labels = np.array([0, 1] * 25 + [2] * 9)
+    chosen = tenth_of_each_class(labels)
+    assert np.flatnonzero(chosen).tolist() == [18, 19, 38, 39]  # the 10th and 20th zero and one; no two
+
+
+def test_split_by_name_is_known_and_in_proportion():
+    names = [f"{i}.txt" for i in range(2000)]
+    splits = split_by_name(names)
+    counts = Counter(splits)
+    assert 140 < counts["validation"] < 260 and 140 < counts["test"] < 260 and counts["train"] > 1480
+    assert splits[:12] == split_by_name(names[:12] + [f"x{i}" for i in range(500)])[:12]
+    assert split_by_name(names[::-1]) == splits[::-1]
+    assert split_by_name(names[:30]) == splits[:30]  # large enough that no split was empty
+
+
+@pytest.mark.parametrize("count", range(3, 12))
+def test_three_or_more_names_leave_no_split_empty(count):
+    for start in range(20):
+        assert set(split_by_name([f"{start}-{i}" for i in range(count)])) == {"train", "validation", "test"}
+
+
+def test_a_single_name_has_one_split():
+    assert len(split_by_name(["a"])) == 1 and split_by_name([]) == []
