@@ -123,10 +123,9 @@ def _blend(num_images: int, rng: np.random.Generator) -> Images:
 def _two_shapes(num_images: int, rng: np.random.Generator) -> Images:
     """Two shapes of one colour, side by side: left and right of the middle."""
     factors = sample_factors(num_images, rng)
-    left = render_masks(factors.label, factors.centre_x * 0 - 7.5, factors.centre_y, factors.size * 0 + 7)
-    right = render_masks(
-        rng.permutation(factors.label), factors.centre_x * 0 + 7.5, factors.centre_y, left[:, 0, 0] + 7
-    )
+    aside, size = np.full(num_images, 7.5), np.full(num_images, 7.0)
+    left = render_masks(factors.label, -aside, factors.centre_y, size)
+    right = render_masks(rng.permutation(factors.label), aside, factors.centre_y, size)
     return _paint(factors, np.maximum(left, right))
 
 
