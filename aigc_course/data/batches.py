@@ -18,6 +18,8 @@ from aigc_course.errors import DataError, UsageError
 
 Batch = dict[str, Tensor]
 
+_IMAGES_AT_ONCE = 256  # gathered and augmented together; 64 took 1.6 times as long a batch of 64, 2048 1.2 times
+
 
 class BatchStream(Protocol):
     """What training asks of a stream: `stream[k]` for k = 0, 1, 2, …, without end."""
@@ -63,9 +65,13 @@ class TensorBatches:
 
     def __getitem__(self, k: int) -> Batch:
         """Batch k of this rank: name -> (B / world, …)."""
-        rows = self.rows(k)[self._part].to(self.device)
-        batch = {name: tensor.index_select(0, rows) for name, tensor in self._tensors.items()}
+        batch = self.gather(self.rows(k)[self._part])
         return batch if self._transform is None else self._transform(batch)
+
+    def gather(self, rows: Tensor) -> Batch:
+        """The examples of these rows (R,), in this order, without the transform."""
+        rows = rows.to(self.device)
+        return {name: tensor.index_select(0, rows) for name, tensor in self._tensors.items()}
 
     def epoch(self, k: int) -> float:
         """How many times the whole data have been seen before batch k."""
@@ -120,33 +126,56 @@ class ImageBatches:
         self._stream = TensorBatches(tensors, batch_size, seed=seed, rank=rank, world=world, device=device)
         self._part = _rank_part(batch_size, rank, world)
         self._flip, self._pad, self._from_zero = flip, pad, value_range[0] == 0
+        self._group_size = max(1, _IMAGES_AT_ONCE // batch_size)  # batches
+        self._group: tuple[int, Batch] = (-1, {})
 
     def __getitem__(self, k: int) -> Batch:
         """Batch k of this rank: fresh tensors, "images" float32 in `value_range`."""
-        batch = self._stream[k]
-        batch["images"] = self._to_float(self._augment(batch["images"], k))
-        return batch
+        number, place = divmod(_check_k(k), self._group_size)
+        if self._group[0] != number:
+            self._group = (number, self._make_group(number))
+        size = self._part.stop - self._part.start
+        batch = {name: tensor[place * size : (place + 1) * size] for name, tensor in self._group[1].items()}
+        fresh = {name: tensor.clone() for name, tensor in batch.items() if name != "images"}
+        return {"images": self._to_float(batch["images"])} | fresh
 
     def epoch(self, k: int) -> float:
         """How many times the whole data have been seen before batch k."""
         return self._stream.epoch(k)
 
     def augmentation(self, k: int) -> tuple[Tensor, Tensor]:
-        """Crop offsets (B, 2) int64 in [0, 2 pad], down and right, and flips (B,) bool of batch k, all ranks."""
-        source, size = generator(self._stream.seed, "augmentation", k), self._stream.batch_size
-        offsets = torch.randint(0, 2 * self._pad + 1, (size, 2), generator=source)
-        flips = torch.randint(0, 2, (size,), generator=source).bool()
-        return offsets, flips & self._flip
+        """Flips (B,) bool and crop offsets (B, 2) int64 in [0, 2 pad], down and right, of batch k, all ranks."""
+        number, place = divmod(_check_k(k), self._group_size)
+        flips, offsets = self._draw(number)
+        return flips[place], offsets[place]
 
-    def _augment(self, images: Tensor, k: int) -> Tensor:
-        if not (self._flip or self._pad):
-            return images
-        offsets, flips = self.augmentation(k)
+    def _draw(self, number: int) -> tuple[Tensor, Tensor]:
+        """Flips (G, B) and crop offsets (G, B, 2) of a group of batches."""
+        source, shape = (
+            generator(self._stream.seed, "augmentation", number),
+            (self._group_size, self._stream.batch_size),
+        )
+        flips = torch.randint(0, 2, shape, generator=source).bool()
+        offsets = torch.randint(0, 2 * self._pad + 1, (*shape, 2), generator=source)
+        return flips & self._flip, offsets
+
+    def _make_group(self, number: int) -> Batch:
+        """This rank's parts of a group of batches, end to end, still uint8: small batches cost little that way."""
+        first = number * self._group_size
+        rows = torch.cat([self._stream.rows(k)[self._part] for k in range(first, first + self._group_size)])
+        group = self._stream.gather(rows)
+        if self._flip or self._pad:
+            flips, offsets = self._draw(number)
+            flips, offsets = flips[:, self._part].flatten(), offsets[:, self._part].flatten(0, 1)
+            group["images"] = self._augment(group["images"], flips, offsets)
+        return group
+
+    def _augment(self, images: Tensor, flips: Tensor, offsets: Tensor) -> Tensor:
         if self._flip:
             both = torch.cat([images, images.flip(-1)])
-            rows = torch.arange(len(images)) + len(images) * flips[self._part]
+            rows = torch.arange(len(images)) + len(images) * flips
             images = both.index_select(0, rows.to(images.device))
-        return _crop(images, self._pad, offsets[self._part].to(images.device)) if self._pad else images
+        return _crop(images, self._pad, offsets.to(images.device)) if self._pad else images
 
     def _to_float(self, images: Tensor) -> Tensor:
         # In this order float32 rounds to exactly -1 and 1 (or 0 and 1) at the ends, never beyond.

@@ -104,6 +104,13 @@ def test_every_example_comes_once_an_epoch(n, batch_size):
         assert not torch.equal(epochs[0], epochs[1]) and not torch.equal(epochs[0], torch.arange(n))
 
 
+@pytest.mark.parametrize("batch_size", [12, 50, 64, 130])
+def test_rows_are_the_whole_batch(batch_size):
+    stream = TensorBatches(numbers(50), batch_size, seed=5)
+    for k in range(6):
+        assert stream.rows(k).shape == (batch_size,) and torch.equal(stream.rows(k), stream[k]["x"])
+
+
 def test_tensors_stay_together():
     batch = TensorBatches(numbers(50), 12, seed=5)[2]
     assert torch.equal(batch["y"], batch["x"] * 10)
@@ -142,7 +149,7 @@ def test_crop_and_flip_equal_the_naive_way(flip, pad):
     stream = ImageBatches(images, labels, 8, seed=2, flip=flip, pad=pad, value_range=(0.0, 1.0))
     for k in range(6):
         batch = stream[k]
-        offsets, flips = stream.augmentation(k)
+        flips, offsets = stream.augmentation(k)
         for i, label in enumerate(batch["labels"].tolist()):
             canvas = torch.zeros(3, 6 + 2 * pad, 5 + 2 * pad)
             image = images[label].flip(2) if flips[i] else images[label]
@@ -155,15 +162,15 @@ def test_crop_and_flip_equal_the_naive_way(flip, pad):
 def test_crop_offsets_are_uniform_and_flips_even():
     stream = ImageBatches(*image_set(), 500, seed=2, flip=True, pad=2)
     draws = [stream.augmentation(k) for k in range(20)]
-    offsets, flips = (torch.cat(parts) for parts in zip(*draws, strict=True))
+    flips, offsets = (torch.cat(parts) for parts in zip(*draws, strict=True))
     places = torch.bincount(offsets[:, 0] * 5 + offsets[:, 1], minlength=25)  # 400 each expected, sd 20
     assert len(places) == 25 and places.min() > 300 and places.max() < 500
     assert 0.47 < flips.float().mean() < 0.53
-    assert len({tuple(f[:64].tolist()) for _, f in draws}) == 20
+    assert len({tuple(f[:64].tolist()) for f, _ in draws}) == 20
 
 
 def test_without_flip_none_is_flipped():
-    assert not ImageBatches(*image_set(), 500, seed=2, pad=2).augmentation(0)[1].any()
+    assert not ImageBatches(*image_set(), 500, seed=2, pad=2).augmentation(0)[0].any()
 
 
 def test_images_without_labels():
