@@ -4,10 +4,12 @@ The format: 3,073 bytes an image, its label and then 1,024 red, 1,024 green and 
 files of 10,000 to train on and one to test. Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from tqdm import tqdm
 
 from aigc_course.data.archives import Entry, entries
 from aigc_course.data.image_splits import image_set, with_validation
@@ -73,7 +75,7 @@ def _sorted(records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _decode_images(packed: Path) -> Decoded:
     """Images …/train/CLASS/NAME and …/test/CLASS/NAME of a tar."""
     found: dict[str, list[tuple[int, str, np.ndarray]]] = {"train": [], "test": []}
-    for entry in entries(packed):
+    for entry in tqdm(entries(packed), desc="images", file=sys.stderr, leave=False, delay=1):
         split, label = _place(entry.name)
         image = decode_image(entry.read(), entry.name)
         if image.shape[:2] != (SIZE, SIZE):

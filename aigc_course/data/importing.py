@@ -2,9 +2,12 @@
 
 import hashlib
 import io
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tqdm import tqdm
 
 from aigc_course.data.archives import Entry, entries, file_entry, gunzip, is_archive
 from aigc_course.data.card import Card, RemoteFile
@@ -26,7 +29,9 @@ def collect(card: Card, source: Path, raw: Path) -> bool:
     official = {name: file for file in card.files if file.digest for name in (file.name, file.kept_name)}
     found, archives = set(), []
     try:
-        for entry in _entries(source, official):
+        for entry in tqdm(
+            _entries(source, official), desc=f"{card.name}: files", file=sys.stderr, leave=False, delay=1
+        ):
             if entry.base_name in official:
                 file = official[entry.base_name]
                 (raw / file.kept_name).write_bytes(_checked(file, entry, source))

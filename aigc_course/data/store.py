@@ -179,13 +179,16 @@ def _decoded_name(card: Card) -> str:
 
 def _decode(card: Card, folder: Path) -> None:
     """Write the loader's arrays beside `raw`; the folder of arrays appears whole or not at all."""
-    made = loader(card.name).decode(folder / "raw")
+    made, target = loader(card.name).decode(folder / "raw"), folder / _decoded_name(card)
     temporary = Path(tempfile.mkdtemp(prefix=".decoding-", dir=folder))
     try:
         for name, array in made.items():
             np.save(temporary / f"{name}.npy", array, allow_pickle=False)
         temporary.chmod(0o755)
-        os.replace(temporary, folder / _decoded_name(card))
+        os.replace(temporary, target)
+    except OSError:
+        if not target.is_dir():  # else another process was as quick, with the same result
+            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,6 +1,8 @@
+import errno
 import gzip
 import hashlib
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator
 
@@ -276,6 +278,32 @@ def test_an_unwritable_data_directory(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("AIGC_DATA", str(tmp_path / "file" / "data"))
     with pytest.raises(WriteError, match="cannot write"):
         store.download("goemotions")
+
+
+def test_a_full_disk_leaves_nothing(tiny, tmp_path, data_folder, monkeypatch):
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(WriteError, match="the disk is full"):
+        store.import_files("goemotions", own_copy(tmp_path))
+    assert leftovers(data_folder) == []
+
+
+def test_decoding_beside_another_process(tiny, tmp_path, data_folder, monkeypatch):
+    store.import_files("goemotions", own_copy(tmp_path))
+    (decoded,) = (data_folder / "goemotions").glob("decoded-*")
+    decoded.rename(tmp_path / "aside")
+    save = np.save
+
+    def other_is_first(*args, **options):
+        save(*args, **options)
+        if not decoded.exists():
+            shutil.copytree(tmp_path / "aside", decoded)
+
+    monkeypatch.setattr(np, "save", other_is_first)
+    assert load_dataset("goemotions").splits["train"] == ["good"]
+    assert sorted(path.name for path in (data_folder / "goemotions").iterdir()) == [decoded.name, "origin.json", "raw"]
 
 
 def test_embedded_sets_have_no_files():
