@@ -302,7 +302,7 @@ def watch(command, log, what, names):
     ticker.start()
     lines = []
     try:
-        assert process.stdout is not None
+        assert process.stdout
         for raw in iter(process.stdout.readline, b""):
             line = raw.decode("utf-8", "replace")
             lines.append(line)
@@ -312,6 +312,8 @@ def watch(command, log, what, names):
     finally:
         if process.poll() is None:
             process.terminate()
+        if process.stdout:
+            process.stdout.close()
         progress.done.set()
         ticker.join()
 
