@@ -65,8 +65,8 @@ def test_a_matching_set_is_ok() -> None:
         ("OSError: libc10_cuda.so: cannot open shared object file: No such file or directory", "expects CUDA's torch"),
         (
             "RuntimeError: Detected that PyTorch and TorchAudio were compiled with different CUDA versions. PyTorch "
-            "has CUDA version 13.2 whereas TorchAudio has CUDA version 13.0. Please install the TorchAudio version that "
-            "matches your PyTorch version.",
+            "has CUDA version 13.2 whereas TorchAudio has CUDA version 13.0. Please install the TorchAudio "
+            "version that matches your PyTorch version.",
             "different versions of CUDA",
         ),
         ("ModuleNotFoundError: No module named 'torchaudio'", "a package is missing"),

@@ -15,7 +15,7 @@ def train(
     data: Annotated[str | None, typer.Option(help="A data set's name or a folder of your own files.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as training.steps=500; may be repeated."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as loop.steps=500; may be repeated."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     run_dir: Annotated[
