@@ -5,7 +5,7 @@ import os
 import ssl
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,6 +173,14 @@ def test_openmp_mixes_are_found() -> None:
     assert torch_set.check_openmp(loaded("libgomp", "libgomp"), {}).status == "ok"
     hidden = torch_set.check_openmp(loaded("libgomp"), {"KMP_DUPLICATE_LIB_OK": "TRUE"})
     assert hidden.status == "note" and "KMP_DUPLICATE_LIB_OK" in hidden.command
+
+
+def test_what_scikit_learn_sets_itself_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"KMP_DUPLICATE_LIB_OK": "True"}
+    monkeypatch.delitem(sys.modules, "sklearn", raising=False)
+    assert torch_set.check_openmp(HEALTHY, variables).status == "note"
+    monkeypatch.setitem(sys.modules, "sklearn", ModuleType("sklearn"))
+    assert torch_set.check_openmp(HEALTHY, variables).status == "ok"
 
 
 # --- machine ---

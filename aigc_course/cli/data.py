@@ -9,9 +9,7 @@ from aigc_course.errors import DataError
 
 app = typer.Typer(help="List, download, verify and import data sets.", no_args_is_help=True)
 
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; by default all present.")
-]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; by default all present.")]
 
 
 @app.command("list")

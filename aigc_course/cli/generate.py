@@ -52,8 +52,6 @@ def _text(generator: Any, options: dict[str, Any]) -> Any:
 def _made(method: Any, number: str, options: dict[str, Any], what: str) -> Any:
     """Images or sounds: `number` is what the method calls their count."""
     if "prompt" in options:
-        raise UsageError(
-            f"this model makes {what} and takes no --prompt; choose a class by --label"
-        )
+        raise UsageError(f"this model makes {what} and takes no --prompt; choose a class by --label")
     names = {"num": number, "label": "label", "seed": "seed", "temperature": "temperature"}
     return method(**{names[name]: value for name, value in options.items()})

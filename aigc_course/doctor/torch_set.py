@@ -162,7 +162,10 @@ def check_openmp(report: Mapping[str, Any], environment: Mapping[str, str] = os.
         paths = ", ".join(library["filepath"] for library in libraries)
         mend = pip_install("--force-reinstall", *requirements(), "scikit-learn")
         return Finding(name, "problem", f"Intel's and LLVM's library are loaded together: {paths}", mend)
-    if environment.get("KMP_DUPLICATE_LIB_OK"):
+    # scikit-learn writes exactly "True" when it is imported into this process and nothing was set before
+    if environment.get("KMP_DUPLICATE_LIB_OK") and not (
+        environment["KMP_DUPLICATE_LIB_OK"] == "True" and "sklearn" in sys.modules
+    ):
         detail = "KMP_DUPLICATE_LIB_OK is set: it hides duplicate libraries, which can then give wrong results"
         return Finding(name, "note", detail, unset_variable("KMP_DUPLICATE_LIB_OK"))
     if "error" in report:
