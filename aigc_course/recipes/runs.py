@@ -1,0 +1,145 @@
+"""Start, resume and evaluate runs of recipes by name."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from aigc_course import config
+from aigc_course.errors import CheckpointError, UsageError, unknown
+from aigc_course.paths import runs_dir
+from aigc_course.recipes.recipe import PROFILES, Job, Recipe
+from aigc_course.training import History, checkpoint
+from aigc_course.training.session import BEST, LAST
+
+RECIPES = {"text-gpt": "text_gpt", "image-gan": "image_gan", "image-vae": "image_vae", "audio-vae": "audio_vae"}
+"""Recipe names and the modules beside this one that hold them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What came of a training run. `load_generator(run)` makes text, images or sound with it."""
+
+    recipe: str
+    directory: Path
+    history: History
+    metrics: dict[str, float]  # the last row of the history
+    interrupted: bool  # stopped by the user before the last step
+    seconds: float  # in the training loop, evaluations included
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises: UsageError with the nearest name."""
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return import_module(f"aigc_course.recipes.{RECIPES[name]}").RECIPE
+
+
+def train(
+    recipe: str,
+    *,
+    profile: str | None = None,
+    data: str | Path | None = None,
+    overrides: Iterable[str] = (),
+    resume: bool = False,
+    run_dir: str | Path | None = None,
+    on_log: Callable[[History], None] | None = None,
+) -> Run:
+    """Train a model of the course.
+
+    Args:
+        recipe: "text-gpt", "image-gan", "image-vae" or "audio-vae".
+        profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
+        data: another data set than the profile's: a name or a folder.
+        overrides: settings to change, as "loop.steps=500".
+        resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run; the settings are the run's own.
+        run_dir: where checkpoints and history go; None: a new directory under `AIGC_RUNS` (default `runs`).
+        on_log: called with the history whenever a row is added.
+
+    Raises: UsageError for a name or setting that does not exist; DataError, CheckpointError, TrainingError.
+    """
+    chosen = get_recipe(recipe)
+    if resume:
+        directory = Path(run_dir) if run_dir else _newest_run(recipe)
+        profile, settings = _saved_settings(chosen, directory)
+    else:
+        profile = profile_name(profile)
+        settings = chosen.profile(profile)
+        directory = Path(run_dir) if run_dir else _new_directory(recipe, profile)
+    if data is not None:
+        settings = dataclasses.replace(settings, data=str(data))
+    settings = config.override(settings, overrides)
+    job = Job(recipe=recipe, profile=profile, settings=settings, run_dir=directory, resume=resume, on_log=on_log)
+    session = chosen.train(job)
+    session.runtime.close()
+    return Run(
+        recipe=recipe,
+        directory=directory,
+        history=session.history,
+        metrics={name: value for name, value in session.history.rows[-1].items() if name != "seconds"},
+        interrupted=session.interrupted,
+        seconds=session.seconds,
+    )
+
+
+def evaluate(run: "Run | str | Path") -> dict[str, float]:
+    """Measure a trained model on held-out data and, where the data come from a known process, against its oracle.
+
+    Args: run: a Run, its directory, or a checkpoint file.
+    Raises: CheckpointError when there is none; DataError when its data set is missing.
+    """
+    path = checkpoint_path(run)
+    tree = checkpoint.load(path, only=("config", "model", "ema", "step"))
+    return get_recipe(tree["config"]["recipe"]).evaluate(tree)
+
+
+def checkpoint_path(run: "Run | str | Path") -> Path:
+    """The checkpoint to use: the file itself, or a run directory's best, else its last. Raises CheckpointError."""
+    path = run.directory if isinstance(run, Run) else Path(run).expanduser()
+    if path.is_file():
+        return path
+    for name in (BEST, LAST):
+        if (path / name).is_file():
+            return path / name
+    if not path.exists():
+        raise CheckpointError(f"there is no run or checkpoint at {path}; `aigc-course train` makes one")
+    raise CheckpointError(f"{path} holds no checkpoint ({BEST} or {LAST}); give the directory of a run")
+
+
+def profile_name(given: str | None) -> str:
+    """`given`, else `AIGC_PROFILE`, else "quick". Raises: UsageError for another name."""
+    name = given or os.environ.get("AIGC_PROFILE", "").strip() or "quick"
+    if name not in PROFILES:
+        raise unknown("profile", name, PROFILES)
+    return name
+
+
+def _saved_settings(recipe: Recipe, directory: Path) -> tuple[str, Any]:
+    """Profile and settings of the run in `directory`."""
+    saved = checkpoint.load(directory / LAST, only=("config",))["config"]
+    if saved.get("recipe") != recipe.name:
+        raise CheckpointError(f"{directory} is a run of {saved.get('recipe')!r}, not of {recipe.name!r}; nothing was loaded")
+    return saved["profile"], config.from_dict(recipe.settings_type, saved["settings"])
+
+
+def _newest_run(recipe: str) -> Path:
+    found = sorted((runs_dir() / recipe).glob(f"*/{LAST}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise UsageError(f"there is no run of {recipe} in {runs_dir() / recipe} to go on with; train without resume first")
+    return found[-1].parent
+
+
+def _new_directory(recipe: str, profile: str) -> Path:
+    """A directory that no other run has: named by profile and time, numbered when two start in one second."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("under torchrun give run_dir (--run-dir), so that all processes write to one place")
+    base = runs_dir() / recipe / f"{profile}-{datetime.now():%Y%m%d-%H%M%S}"
+    for number in range(1, 1000):
+        directory = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        if not directory.exists():
+            return directory
+    raise UsageError(f"{base} and 999 more exist; give run_dir")

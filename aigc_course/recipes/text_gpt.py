@@ -1,0 +1,186 @@
+"""`text-gpt`: a character GPT that writes forum comments."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from aigc_course.config import from_dict
+from aigc_course.data.batches import TextWindows
+from aigc_course.data.sets import TextSet
+from aigc_course.data.tokenizer import SEPARATOR, CharTokenizer, Tokenizer, tokenizer_from_dict
+from aigc_course.losses.language import cross_entropy_nats
+from aigc_course.models.gpt import GPT, GPTConfig
+from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
+from aigc_course.training import LoopSettings, Runtime, Session, fit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextGPTSettings:
+    """Everything that decides what a `text-gpt` run does."""
+
+    data: str = "toy-comments"  # a text data set, or a folder of text files
+    model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    learning_rate: float = 3e-3  # peak
+    weight_decay: float = 0.1  # of matrices; vectors (biases, norms) are not decayed
+    evaluation_documents: int = 500  # of the validation split, for the evaluations during training
+
+
+def profile(name: str) -> TextGPTSettings:
+    """The settings of a profile."""
+    quick = TextGPTSettings(
+        model=GPTConfig(vocab_size=1, context_length=128, d_model=128, n_layers=3, n_heads=4),
+        loop=LoopSettings(
+            steps=420, batch_size=32, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=20, evaluate_every=140
+        ),
+    )
+    laptop = TextGPTSettings(
+        data="goemotions",
+        model=GPTConfig(vocab_size=1, context_length=128, d_model=256, n_layers=4, n_heads=8, dropout=0.1),
+        loop=dataclasses.replace(quick.loop, steps=2000, warmup_steps=100, evaluate_every=500),
+        learning_rate=1.5e-3,
+    )
+    full = TextGPTSettings(
+        data="goemotions",
+        model=GPTConfig(vocab_size=1, context_length=256, d_model=384, n_layers=6, n_heads=6, dropout=0.2),
+        loop=dataclasses.replace(quick.loop, steps=5000, batch_size=64, warmup_steps=200, evaluate_every=500),
+        learning_rate=1e-3,
+    )
+    return {"smoke": smoke(quick, evaluation_documents=20), "quick": quick, "laptop": laptop, "full": full}[name]
+
+
+def next_character_step(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Predict each next token of every window: the loss is the mean surprise, in nats per token."""
+    inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]  # (B, T) each
+    loss = cross_entropy_nats(model(inputs), targets)
+    return loss, {}
+
+
+def train(job: Job) -> Session:
+    """Train a GPT on the documents of `settings.data`."""
+    settings: TextGPTSettings = job.settings
+    loop = settings.loop
+    dataset = load_set(settings.data, TextSet)
+    tokenizer = CharTokenizer.from_text(dataset.documents("train"))
+    model_config = dataclasses.replace(settings.model, vocab_size=len(tokenizer))
+    runtime = Runtime(loop)
+    torch.manual_seed(loop.seed)
+    model = runtime.prepare(GPT(model_config))
+    tokens, starts = token_stream(dataset.documents("train"), tokenizer)
+    batches = TextWindows(
+        tokens,
+        model_config.context_length,
+        loop.batch_size,
+        seed=loop.seed,
+        rank=runtime.rank,
+        world=runtime.world,
+        starts=starts,
+    )
+    validation = dataset.documents("validation")[: settings.evaluation_documents]
+    return fit(
+        model,
+        adamw(model, settings.learning_rate, settings.weight_decay),
+        batches,
+        next_character_step,
+        settings=loop,
+        runtime=runtime,
+        run_dir=job.run_dir,
+        resume=job.resume,
+        config=job.config(model=model_config, data={"name": dataset.name, "tokenizer": tokenizer.to_dict()}),
+        evaluate=lambda m: {"validation_loss": nats_per_character(m, validation, tokenizer, runtime)},
+        on_log=job.on_log,
+        title=job.recipe,
+    )
+
+
+def adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW that decays matrices and leaves biases and norms alone (Loshchilov & Hutter 2019)."""
+    matrices = [p for p in model.parameters() if p.dim() >= 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99))
+
+
+def token_stream(documents: Sequence[str], tokenizer: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:
+    """All documents as one sequence, a newline before, between and after them, and where each one's newline stands."""
+    encoded = [tokenizer.encode(SEPARATOR + one_line(document)) for document in documents]
+    lengths = torch.tensor([len(ids) for ids in encoded])
+    tokens = torch.tensor([i for ids in encoded for i in ids] + tokenizer.encode(SEPARATOR))
+    return tokens, lengths.cumsum(0) - lengths
+
+
+def one_line(document: str) -> str:
+    """A document without line breaks, which end documents here."""
+    return " ".join(document.splitlines())
+
+
+@torch.no_grad()
+def nats_per_character(
+    model: nn.Module, documents: Sequence[str], tokenizer: Tokenizer, runtime: Runtime, batch_size: int = 64
+) -> float:
+    """Mean surprise per character of `documents`, each seen from its beginning, the newline at its end included.
+
+    A document longer than the context is cut into pieces; each piece after the first begins with the last
+    character of the piece before.
+    """
+    length = runtime.unwrap(model).config.context_length
+    pieces = []
+    for document in documents:
+        ids = tokenizer.encode(SEPARATOR + one_line(document) + SEPARATOR)
+        pieces += [ids[i : i + length + 1] for i in range(0, len(ids) - 1, length)]
+    pieces.sort(key=len)
+    total, count = 0.0, 0
+    for begin in range(0, len(pieces), batch_size):
+        tokens, mask = padded(pieces[begin : begin + batch_size])
+        tokens, mask = tokens.to(runtime.device), mask.to(runtime.device)
+        with runtime.autocast():
+            logits = model(tokens[:, :-1])
+        total += float(cross_entropy_nats(logits, tokens[:, 1:], mask[:, 1:]) * mask[:, 1:].sum())
+        count += int(mask[:, 1:].sum())
+    return total / count
+
+
+def padded(pieces: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Id lists as one (B, T) tensor, zeros at their right ends, and the mask (B, T) of what is real."""
+    width = max(map(len, pieces))
+    tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in pieces])
+    mask = torch.tensor([[True] * len(ids) + [False] * (width - len(ids)) for ids in pieces])
+    return tokens, mask
+
+
+def rebuild(tree: dict[str, Any]) -> tuple[GPT, Tokenizer]:
+    """The model and the tokenizer of a loaded checkpoint."""
+    model = GPT(from_dict(GPTConfig, tree["config"]["model"]))
+    return model, tokenizer_from_dict(tree["config"]["data"]["tokenizer"])
+
+
+def evaluate(tree: dict[str, Any]) -> dict[str, float]:
+    """Test loss in nats per character and bits per byte; on toy-comments also against the grammar."""
+    settings = from_dict(TextGPTSettings, tree["config"]["settings"])
+    dataset = load_set(settings.data, TextSet)
+    model, tokenizer = rebuild(tree)
+    model.load_state_dict(weights_of(tree))
+    runtime = Runtime(settings.loop)
+    model = model.to(runtime.device).eval()
+    documents = dataset.documents("test")
+    nats = nats_per_character(model, documents, tokenizer, runtime)
+    return {"test_loss": nats} | _against_the_grammar(model, tokenizer, dataset, runtime)
+
+
+def _against_the_grammar(model: GPT, tokenizer: Tokenizer, dataset: TextSet, runtime: Runtime) -> dict[str, float]:
+    return {}
+
+
+RECIPE = Recipe(
+    name="text-gpt",
+    kind="text",
+    summary="a character GPT that writes forum comments",
+    settings_type=TextGPTSettings,
+    profile=profile,
+    train=train,
+    evaluate=evaluate,
+)
