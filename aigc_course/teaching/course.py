@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from aigc_course.errors import CourseError, unknown
+from aigc_course.errors import CourseError
 from aigc_course.files import write_text
 from aigc_course.paths import course_root
 from aigc_course.teaching.execute import CellDone, Failure, execute
@@ -24,8 +24,6 @@ from aigc_course.teaching.notebook import (
     notebooks_dir,
     to_text,
 )
-
-PROFILES = ("smoke", "quick", "laptop", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +76,16 @@ def execute_course(
     A notebook that fails stops there; the others still run, and the site shows how far each got.
 
     Args:
-        profile: smoke, quick (default), laptop or full.
+        profile: smoke, quick, laptop or full; None: `AIGC_PROFILE`, else quick.
         output: the folder to write to (default: build/ in the checkout).
         notebooks: the folder of the notebooks (default: notebooks/).
         console: where progress goes; None shows none.
     Raises: UsageError for an unknown profile, DataError when there are no notebooks.
     """
+    from aigc_course.recipes import profile_name
     from aigc_course.teaching.site import build_site
 
-    profile = profile or "quick"
-    if profile not in PROFILES:
-        raise unknown("profile", profile, PROFILES)
+    profile = profile_name(profile)
     output = (output or course_root() / "build").resolve()
     files = notebook_files(notebooks or notebooks_dir())
     executed, reports, made = output / "notebooks", [], []

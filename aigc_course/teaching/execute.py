@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 from aigc_course.teaching.notebook import read_notebook
 
 CELL_TIMEOUT_SECONDS = 1800
+_KERNEL = {"PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 _OFFLINE = ["--IPKernelApp.extensions=aigc_course.teaching.offline"]
 CellDone = Callable[[int, int], None]  # (code cells done, code cells in all)
 
@@ -82,7 +83,7 @@ def execute(
     start = time.perf_counter()
     failure = None
     try:
-        client.execute(env=os.environ | {"PYTHONHASHSEED": "0"} | (environment or {}))
+        client.execute(cleanup_kc=True, env=os.environ | _KERNEL | (environment or {}))
     except CellExecutionError:
         failure = _failure_of(notebook)
     except (CellTimeoutError, DeadKernelError) as error:

@@ -68,7 +68,9 @@ def save(artefacts: Sequence[Artefact], folder: Path) -> None:
 
 def write_page(artefacts: Sequence[Artefact], page: Path, files: str) -> None:
     """Write the gallery as Markdown to include in a page. `files` is the artefacts' folder as that page sees it."""
-    groups = [list(group) for _, group in groupby(artefacts, key=lambda artefact: (artefact.notebook, artefact.caption))]
+    groups = [
+        list(group) for _, group in groupby(artefacts, key=lambda artefact: (artefact.notebook, artefact.caption))
+    ]
     figures = "\n".join(_figure(group, files) for group in groups)
     empty = "Nothing yet: run `make course`.\n"
     write_text(page, f'<div class="made">\n{figures}\n</div>\n' if groups else empty)

@@ -16,9 +16,9 @@ def _connect_locally(self: socket.socket, address: Any) -> Any:
 
 def load_ipython_extension(_: Any) -> None:
     """Refuse connections to other machines from here on."""
-    socket.socket.connect = _connect_locally  # type: ignore[method-assign,assignment]
+    socket.socket.connect = _connect_locally  # type: ignore[method-assign]
 
 
 def unload_ipython_extension(_: Any) -> None:
     """Allow them again."""
-    socket.socket.connect = _connect  # type: ignore[method-assign,assignment]
+    socket.socket.connect = _connect  # type: ignore[method-assign]

@@ -1,0 +1,29 @@
+import pytest
+
+from aigc_course.teaching.notebook import checked_exercises, cleaned, count_assertions, to_text
+from tests.teaching.notebooks import notebook
+
+
+def test_checks_and_assertions_are_found_where_python_sees_them():
+    source = '%load_ext x\nassert 1\n# check("00.9", f)\nfor _ in x:\n    assert _\ncheck("00.1", f)\ncheck("00.2", g)'
+    assert checked_exercises(source) == ["00.1", "00.2"]
+    assert count_assertions(source) == 2
+    assert checked_exercises("text = 'check(\"00.1\", f)'") == []
+
+
+def test_cleaning_takes_what_is_of_one_machine_and_keeps_the_rest():
+    given = notebook("1", tags={1: ["gallery"]})
+    given.metadata = {"kernelspec": {"name": "mine", "display_name": "My env"}, "widgets": {"state": {}}}
+    given.cells[0].metadata.update({"caption": "One", "collapsed": True, "ExecuteTime": {"start": "now"}})
+    result = cleaned(given)
+    assert result.metadata.kernelspec.name == "python3"
+    assert "widgets" not in result.metadata
+    assert result.cells[0].metadata == {"tags": ["gallery"], "caption": "One"}
+    assert given.metadata["kernelspec"]["name"] == "mine"
+
+
+@pytest.mark.parametrize("text", ["σ²", "\n"])
+def test_the_text_of_a_file_is_plain(text):
+    written = to_text(notebook(f"print({text!r})"))
+    assert ascii(text)[1:-1] not in written or text.isascii()
+    assert written.endswith("}\n") and not written.endswith("\n\n")
