@@ -38,6 +38,7 @@ class SpectrogramVAEOutput(NamedTuple):
     """What one pass through a spectrogram VAE gives."""
 
     mean: Tensor  # (B, n_bins, n_frames): of p(x | z)
+    log_sigma2: Tensor  # (1,): log-variance of p(x | z), the same everywhere
     mu: Tensor  # (B, latent_dim)
     logvar: Tensor  # (B, latent_dim)
     z: Tensor  # (B, latent_dim)
@@ -46,7 +47,7 @@ class SpectrogramVAEOutput(NamedTuple):
 class SpectrogramVAE(nn.Module):
     """A VAE of standardised spectrograms with p(x | z) = N(mean(z), exp(log_sigma2) I).
 
-    losses.gaussian_nll(mean, model.log_sigma2, x) is its reconstruction term: a log-likelihood, in nats. The one
+    losses.gaussian_nll(mean, log_sigma2, x) is its reconstruction term: a log-likelihood, in nats. The one
     learned variance finds the balance between reconstruction and KL by itself (Rybkin et al. 2021, arXiv:2006.13202).
     """
 
@@ -101,7 +102,9 @@ class SpectrogramVAE(nn.Module):
         """
         mu, logvar = self.encode(x, labels, speakers)
         z = sample_latent(mu, logvar, noise)
-        return SpectrogramVAEOutput(mean=self.decode(z, labels, speakers), mu=mu, logvar=logvar, z=z)
+        mean = self.decode(z, labels, speakers)
+        # A copy: where several machines share the parameters (FSDP), the whole one exists only in this method.
+        return SpectrogramVAEOutput(mean=mean, log_sigma2=self.log_sigma2.clone(), mu=mu, logvar=logvar, z=z)
 
     def _condition(self, labels: Tensor | None, speakers: Tensor | None, like: Tensor) -> Tensor:
         """(B, n_classes + n_speakers): both one-hot vectors side by side."""
