@@ -16,7 +16,7 @@ def _connect_locally(self: socket.socket, address: Any) -> Any:
 
 def load_ipython_extension(_: Any) -> None:
     """Refuse connections to other machines from here on."""
-    socket.socket.connect = _connect_locally  # type: ignore[method-assign]
+    socket.socket.connect = _connect_locally  # type: ignore[method-assign,assignment]
 
 
 def unload_ipython_extension(_: Any) -> None:

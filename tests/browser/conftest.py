@@ -1,0 +1,167 @@
+"""A real browser, a real JupyterLab and the built site. Run with `python -m pytest tests/browser`.
+
+A plain `pytest` leaves this folder out: it needs Chromium. Without Chromium its tests are skipped, in CI they fail.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aigc_course.teaching.notebook import notebook_files, notebooks_dir
+from aigc_course.teaching.site import build_site
+
+HERE = Path(__file__).parent
+START_SECONDS = 90
+LAB_SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # put every cell into the page, not only those in sight
+}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out unless an argument names it."""
+    named = [Path(config.invocation_params.dir, str(argument).split("::")[0]) for argument in config.args]
+    return None if any(path == HERE or HERE in path.parents for path in named) else True
+
+
+def find_chromium() -> str | None:
+    """The browser's program: `AIGC_CHROMIUM`, or one found on the path."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("AIGC_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Any:
+    """A browser without windows."""
+    program = find_chromium()
+    if program is None:
+        message = "no Chromium on this machine; install it (Debian: apt-get install chromium) or set AIGC_CHROMIUM"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, with everything it complained about and every request that left this machine."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda message: self._note(message.type == "error", message.text))
+        self.page.on("pageerror", lambda error: self._note(True, str(error)))
+        self.page.on("requestfailed", lambda request: self._note(True, f"failed: {request.url}"))
+        self.page.route(lambda url: not url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")), self._refuse)
+
+    def _note(self, wrong: bool, text: str) -> None:
+        if wrong:
+            self.complaints.append(text)
+
+    def _refuse(self, route: Any) -> None:
+        self.left.append(route.request.url)
+        route.abort()
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Any:
+    """open_page(width=…, color_scheme=…) -> Watched"""
+    contexts = []
+
+    def open_one(width: int = 1280, color_scheme: str = "light") -> Watched:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=color_scheme)
+        contexts.append(context)
+        return Watched(context.new_page())
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site built from the committed notebooks: its folder."""
+    return build_site(notebook_files(notebooks_dir()), tmp_path_factory.mktemp("site") / "site").parent
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab on a copy of the notebooks."""
+
+    port: int
+    token: str
+    folder: Path
+
+    def address(self, notebook: str) -> str:
+        return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}"
+
+
+@pytest.fixture(scope="session")
+def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """JupyterLab with no settings but ours; its kernels run the smoke profile."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    shutil.copytree(notebooks_dir(), folder, ignore=shutil.ignore_patterns(".*"))
+    for name, values in LAB_SETTINGS.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = "browser-test"
+    options = [f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    options += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True", "--no-browser"]
+    environment = {
+        "AIGC_PROFILE": "smoke",
+        "AIGC_PROGRESS": str(home / "progress.json"),
+        "AIGC_RUNS": str(home / "runs"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options, "--allow-root"],
+            env=inherited | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_up(server, f"http://127.0.0.1:{port}/api?token={token}", home / "log")
+            yield Lab(port, token, folder)
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _wait_until_up(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.3)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
