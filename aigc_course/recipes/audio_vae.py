@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -30,6 +30,7 @@ from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
 from aigc_course.training import LoopSettings, Runtime, Session, fit
 
 _AT_ONCE = 100  # sounds, where there is no gradient
+_GRIFFIN_LIM_ITERATIONS = 64  # of 200 real dtmf-digits, 100 % decode after them; after 32, 98.5 %
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +61,7 @@ class AudioVAESettings:
 def profile(name: str) -> AudioVAESettings:
     """The settings of a profile."""
     quick = AudioVAESettings(
-        spectrogram=SpectrogramConfig(n_fft=256, hop_length=128, floor_db=-60.0),
+        spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, floor_db=-60.0),
         model=SpectrogramVAEConfig(n_bins=1, n_frames=1, latent_dim=8, width=8),
         loop=LoopSettings(
             steps=1000,
@@ -127,8 +128,8 @@ class Scale:
     def waveforms(self, spectrograms: torch.Tensor, n_samples: int, seed: int) -> torch.Tensor:
         """The inverse by Griffin-Lim, cleaned: without offset or clicks, loudest sample 0.95. (B, n_samples)."""
         db = spectrograms * self.std_db + self.mean_db
-        sound = audio.remove_dc(audio.invert(db, self.spectrogram, length=n_samples, seed=seed))
-        return audio.normalise_peak(audio.fade(sound, self.spectrogram.sample_rate_hz))
+        sound = audio.invert(db, self.spectrogram, n_iterations=_GRIFFIN_LIM_ITERATIONS, length=n_samples, seed=seed)
+        return audio.normalise_peak(audio.fade(audio.remove_dc(sound), self.spectrogram.sample_rate_hz))
 
 
 def train(job: Job) -> Session:
@@ -142,13 +143,7 @@ def train(job: Job) -> Session:
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
     model = runtime.prepare(SpectrogramVAE(model_config))
-    share = {"seed": loop.seed, "rank": runtime.rank, "world": runtime.world}
-
-    def to_spectrograms(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return batch | {"spectrograms": scale.spectrograms(batch.pop("waveforms"))}
-
-    tensors = fixed_window(dataset, "train", n_samples)
-    stream = TensorBatches(tensors, loop.batch_size, transform=to_spectrograms, **share)
+    batches = training_batches(settings, model_config, dataset, scale, n_samples, runtime)
     data = {
         "name": dataset.name,
         "class_names": list(dataset.class_names),
@@ -160,7 +155,7 @@ def train(job: Job) -> Session:
     return fit(
         model,
         torch.optim.Adam(model.parameters(), lr=settings.learning_rate),
-        NoiseBatches(stream, {"noise": model_config.latent_dim}, loop.batch_size, **share),
+        batches,
         partial(elbo_step, beta=settings.beta),
         settings=loop,
         runtime=runtime,
@@ -176,6 +171,25 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
+
+
+def training_batches(
+    settings: AudioVAESettings,
+    model_config: SpectrogramVAEConfig,
+    dataset: AudioSet,
+    scale: Scale,
+    n_samples: int,
+    runtime: Runtime,
+) -> NoiseBatches:
+    """This process's part of what `elbo_step` takes, batch after batch."""
+
+    def to_spectrograms(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return batch | {"spectrograms": scale.spectrograms(batch.pop("waveforms"))}
+
+    tensors = fixed_window(dataset, "train", n_samples)
+    size, seed, rank, world = settings.loop.batch_size, settings.loop.seed, runtime.rank, runtime.world
+    stream = TensorBatches(tensors, size, seed=seed, rank=rank, world=world, transform=to_spectrograms)
+    return NoiseBatches(stream, {"noise": model_config.latent_dim}, size, seed=seed, rank=rank, world=world)
 
 
 def window_length(settings: AudioVAESettings, dataset: AudioSet) -> int:
@@ -306,13 +320,13 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
     if dataset.name == dtmf_digits.NAME:
         labels = torch.arange(settings.evaluation_samples) % len(dtmf_digits.CLASS_NAMES)
         grades = dtmf_digits.grade(sample_waveforms(model, data_config, labels, seed=settings.loop.seed), labels)
-        result |= {name: grades[name] for name in ("label_accuracy", "decoded_rate")}
+        result |= {name: cast(float, grades[name]) for name in ("label_accuracy", "decoded_rate")}
         real = {name: t[: settings.evaluation_samples] for name, t in fixed_window(dataset, "test", n_samples).items()}
         again = [
             scale.waveforms(scale.spectrograms(part), n_samples, seed=number)
             for number, part in enumerate(real["waveforms"].split(_AT_ONCE))
         ]
-        result["ceiling_accuracy"] = dtmf_digits.grade(torch.cat(again), real["labels"])["label_accuracy"]
+        result["ceiling_accuracy"] = cast(float, dtmf_digits.grade(torch.cat(again), real["labels"])["label_accuracy"])
     return result
 
 

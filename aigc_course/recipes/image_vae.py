@@ -2,16 +2,20 @@
 
 A pixel is the number of white points among n, a binomial variable, so that the loss is a likelihood. Grey images become
 such counts by rounding n times the brightness up or down at random, anew in every batch, once and for all in the
-evaluations. With n = 1 that is the dynamic binarisation of Salakhutdinov & Murray 2008, which figures for MNIST use. The
-pixels of `digits` are counts of 16 by nature: each stands for 4 x 4 scanned points. The decoder's probabilities, which
-are what `sample_images` shows, are brightnesses again. Losses with different n measure different data: don't compare.
+evaluations. n = 1 is the dynamic binarisation of Salakhutdinov & Murray 2008, which figures for MNIST use. The
+decoder's probabilities, which are what `sample_images` shows, are brightnesses again.
+
+The larger n, the more a pixel weighs against the KL term, and the more of each image z keeps. Too much of it, and the
+prior meets z that no training image had: on `digits` (1,197 to learn from) a classifier recognised 99.8 % of the drawn
+images with n = 1, all much alike (KL 1.7 nats), 95.5 % with 4 (6.2 nats) and 69.9 % with 16 (14.4 nats); z of length 8,
+seed 0. Losses with different n measure different data: don't compare them.
 """
 
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -58,9 +62,9 @@ def profile(name: str) -> ImageVAESettings:
     """The settings of a profile."""
     quick = ImageVAESettings(
         model=VAEConfig(image_size=8, latent_dim=8, width=32),
-        points_per_pixel=16,
+        points_per_pixel=4,
         loop=LoopSettings(
-            steps=1500, batch_size=64, warmup_steps=50, decay="cosine", log_every=50, evaluate_every=250, ema_decay=0.99
+            steps=1000, batch_size=64, warmup_steps=50, decay="cosine", log_every=50, evaluate_every=250, ema_decay=0.99
         ),
     )
     laptop = ImageVAESettings(
@@ -117,17 +121,7 @@ def train(job: Job) -> Session:
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
     model = runtime.prepare(ConvVAE(model_config))
-    images, labels = dataset.split("train")
-    share = {"seed": loop.seed, "rank": runtime.rank, "world": runtime.world}
-    batches = NoiseBatches(
-        ImageBatches(
-            images, labels if settings.conditional else None, loop.batch_size, value_range=(0.0, 1.0), **share
-        ),
-        {"noise": model_config.latent_dim},
-        loop.batch_size,
-        uniform={"thresholds": dataset.image_shape},
-        **share,
-    )
+    batches = training_batches(settings, model_config, dataset, runtime)
     return fit(
         model,
         torch.optim.Adam(model.parameters(), lr=settings.learning_rate),
@@ -142,6 +136,25 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
+
+
+def training_batches(
+    settings: ImageVAESettings, config: VAEConfig, dataset: ImageSet, runtime: Runtime
+) -> NoiseBatches:
+    """This process's part of what `elbo_step` takes, batch after batch."""
+    images, labels = dataset.split("train")
+    size, seed, rank, world = settings.loop.batch_size, settings.loop.seed, runtime.rank, runtime.world
+    stream = ImageBatches(
+        images,
+        labels if config.n_classes else None,
+        size,
+        seed=seed,
+        rank=rank,
+        world=world,
+        value_range=(0.0, 1.0),
+    )
+    normal, uniform = {"noise": config.latent_dim}, {"thresholds": dataset.image_shape}
+    return NoiseBatches(stream, normal, size, seed=seed, rank=rank, world=world, uniform=uniform)
 
 
 def fitting_model(settings: ImageVAESettings, dataset: ImageSet) -> VAEConfig:
@@ -231,7 +244,7 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
     if dataset.name == digits.NAME and settings.conditional:
         labels = torch.arange(settings.evaluation_samples) % len(digits.CLASS_NAMES)
         grades = digits.grade(2 * sample_images(model, labels, seed=settings.loop.seed) - 1, labels)
-        result |= {name: grades[name] for name in ("recognised_rate", "classifier_accuracy")}
+        result |= {name: cast(float, grades[name]) for name in ("recognised_rate", "classifier_accuracy")}
     return result
 
 

@@ -1,0 +1,164 @@
+"""image-vae: its likelihood against torch's, its data handling, and a run from start to evaluation."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aigc_course import recipes
+from aigc_course.data.digits import make_digits
+from aigc_course.data.sets import ImageSet
+from aigc_course.errors import UsageError
+from aigc_course.models.vae import ConvVAE, VAEConfig
+from aigc_course.recipes import image_vae
+from aigc_course.recipes.recipe import weights_of
+from aigc_course.training import LoopSettings, Runtime, checkpoint
+
+CONFIG = VAEConfig(image_size=8, latent_dim=3, width=4, n_classes=10)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> recipes.Run:
+    return recipes.train("image-vae", profile="smoke", run_dir=tmp_path_factory.mktemp("run") / "smoke")
+
+
+def model(config: VAEConfig = CONFIG) -> ConvVAE:
+    torch.manual_seed(0)
+    return ConvVAE(config).eval()
+
+
+def batch(size: int = 6) -> dict[str, torch.Tensor]:
+    images, labels = make_digits().split("train")
+    source = torch.Generator().manual_seed(1)
+    return {
+        "images": images[:size].float() / 255,
+        "labels": labels[:size],
+        "thresholds": torch.rand((size, 1, 8, 8), generator=source),
+        "noise": torch.randn((size, 3), generator=source),
+    }
+
+
+def test_likelihood_is_torchs_binomial() -> None:
+    logits, counts = torch.randn(5, 1, 4, 4), torch.randint(0, 8, (5, 1, 4, 4)).float()
+    expected = -torch.distributions.Binomial(7, logits=logits).log_prob(counts).flatten(1).sum(1)
+    torch.testing.assert_close(image_vae.binomial_nll(logits, counts, 7), expected)
+
+
+def test_loss_is_the_sum_of_its_terms() -> None:
+    loss, metrics = image_vae.elbo_step(model(), batch(), points=4, beta=3.0)
+    torch.testing.assert_close(loss, metrics["reconstruction_nats"] + 3 * metrics["kl_nats"])
+
+
+def test_counts_are_the_brightness_on_average() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Recorder(torch.nn.Module):
+        def forward(self, x: torch.Tensor, _: torch.Tensor, noise: torch.Tensor) -> Any:
+            seen.append(x)
+            return torch.zeros_like(x), noise, noise, noise
+
+    images = torch.tensor([0.0, 0.3, 1.0]).view(1, 1, 1, 3).expand(20_000, 1, 1, 3)
+    noise = torch.zeros(len(images), 2)
+    thresholds = torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
+    image_vae.elbo_step(Recorder(), {"images": images, "thresholds": thresholds, "noise": noise}, points=2)
+    assert set(seen[0].unique().tolist()) == {0.0, 0.5, 1.0}
+    torch.testing.assert_close(seen[0].mean(0).flatten(), torch.tensor([0.0, 0.3, 1.0]), atol=0.01, rtol=0)
+
+
+def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
+    assert {"loss", "reconstruction_nats", "kl_nats"} <= run.history.rows[0].keys()
+    metrics = run.metrics
+    terms = metrics["validation_reconstruction_nats"] + metrics["validation_kl_nats"]
+    assert metrics["validation_loss"] == pytest.approx(terms, rel=1e-5)
+    result = recipes.evaluate(run)
+    assert set(result) == {
+        "test_loss",
+        "reconstruction_nats",
+        "kl_nats",
+        "recognised_rate",
+        "classifier_accuracy",
+    }
+    assert result["test_loss"] == pytest.approx(result["reconstruction_nats"] + result["kl_nats"], rel=1e-5)
+    assert result == recipes.evaluate(run.directory)
+
+
+def test_resumed_run_is_the_straight_run(run: recipes.Run, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    straight = checkpoint.load(run.directory / "last.safetensors")
+
+    def stop(history: Any) -> None:
+        if history.rows[-1]["step"] == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recipes.train(
+            "image-vae", profile="smoke", run_dir=tmp_path, overrides=["loop.checkpoint_every=3"], on_log=stop
+        )
+    saved = checkpoint.load(tmp_path / "last.safetensors")
+    assert saved["step"] == 3
+    recipes.train("image-vae", run_dir=tmp_path, resume=True)
+    resumed = checkpoint.load(tmp_path / "last.safetensors")
+    assert resumed["step"] == straight["step"] == 6
+    for name, weight in straight["model"]["model"].items():
+        assert torch.equal(weight, resumed["model"]["model"][name]), name
+
+
+def test_rebuilt_model_draws(run: recipes.Run) -> None:
+    tree = checkpoint.load(run.directory / "best.safetensors")
+    rebuilt = image_vae.rebuild(tree)
+    rebuilt.load_state_dict(weights_of(tree))
+    images = image_vae.sample_images(rebuilt.eval(), torch.arange(10), seed=0)
+    assert images.shape == (10, 1, 8, 8) and images.dtype == torch.float32
+    assert images.min() >= 0 and images.max() <= 1
+    assert tree["config"]["data"]["class_names"] == list("0123456789")
+
+
+def test_samples_depend_on_seed_and_label_alone() -> None:
+    vae, labels = model(), torch.arange(10)
+    vae.decoder.convolutions[-1].weight.data.normal_(generator=torch.Generator().manual_seed(0))
+    first = image_vae.sample_images(vae, labels, seed=3)
+    torch.randn(7)
+    assert torch.equal(image_vae.sample_images(vae, labels, seed=3), first)
+    assert not torch.allclose(image_vae.sample_images(vae, labels, seed=4), first)
+    assert not torch.allclose(image_vae.sample_images(vae, labels.flip(0), seed=3), first)
+
+
+def test_unconditional_samples_need_a_number() -> None:
+    vae = model(VAEConfig(image_size=8, latent_dim=3, width=4))
+    assert image_vae.sample_images(vae, None, 0, num_images=4).shape == (4, 1, 8, 8)
+    with pytest.raises(UsageError, match="num_images"):
+        image_vae.sample_images(vae, None, 0)
+
+
+def image_set(height: int, width: int) -> ImageSet:
+    labels = {split: torch.arange(2) for split in ("train", "validation", "test")}
+    images = {split: torch.zeros(2, 3, height, width, dtype=torch.uint8) for split in labels}
+    return ImageSet(name="mine", images=images, labels=labels, class_names=("a", "b"))
+
+
+def test_the_model_fits_the_data() -> None:
+    settings = image_vae.profile("quick")
+    config = image_vae.fitting_model(settings, image_set(5, 5))
+    assert (config.channels, config.image_size, config.n_classes) == (3, 5, 2)
+    for height, width in ((5, 6), (3, 3)):
+        with pytest.raises(UsageError, match=f"{height} x {width}"):
+            image_vae.fitting_model(settings, image_set(height, width))
+
+
+def test_the_ranks_together_make_the_batch() -> None:
+    settings, dataset = image_vae.profile("smoke"), make_digits()
+    runtime = Runtime(LoopSettings(device="cpu"))
+    whole = image_vae.training_batches(settings, CONFIG, dataset, runtime)[1]
+    runtime.world, parts = 2, []
+    for rank in range(2):
+        runtime.rank = rank
+        parts.append(image_vae.training_batches(settings, CONFIG, dataset, runtime)[1])
+    for name, tensor in whole.items():
+        assert torch.equal(torch.cat([part[name] for part in parts]), tensor), name
+
+
+@pytest.mark.parametrize("setting", ["points_per_pixel=0", "beta=-1.0", "evaluation_samples=0"])
+def test_settings_out_of_range(setting: str) -> None:
+    with pytest.raises(UsageError, match=setting.partition("=")[0]):
+        recipes.train("image-vae", profile="smoke", overrides=[setting])
