@@ -10,14 +10,15 @@ author = "the course's contributors"
 language = "en"
 
 extensions = ["myst_nb", "sphinx_copybutton", "mathml", "mermaid"]
-exclude_patterns = ["_build", "_ext", "made.md"]  # made.md is included in the first page
+exclude_patterns = ["_build", "_ext", "made.md", "cards.md"]  # the last two are made, and included in other pages
 
 html_theme = "pydata_sphinx_theme"
 html_title = "AI-generated content, hands on"
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
 html_math_renderer = "mathml"
-html_sourcelink_suffix = ""
+html_show_sourcelink = False
+html_show_search_summary = False  # a page read from disk may not fetch other pages
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from aigc_course.data.cards import cards_markdown
 from aigc_course.errors import CourseError, DataError
+from aigc_course.files import write_text
 from aigc_course.paths import course_root
 from aigc_course.teaching.gallery import collect, save, write_page
 from aigc_course.teaching.notebook import read_notebook
@@ -26,6 +28,7 @@ def build_site(notebooks: Sequence[Path], output: Path) -> Path:
     for folder in (source, fresh):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(docs, source, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+    _add_cards(source / "cards.md")
     _add_notebooks(notebooks, source)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(source), str(fresh)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -34,6 +37,12 @@ def build_site(notebooks: Sequence[Path], output: Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     fresh.rename(output)
     return output / "index.html"
+
+
+def _add_cards(page: Path) -> None:
+    """Write the cards of the data sets, to be included in the page on data."""
+    text = cards_markdown()
+    write_text(page, text[text.index("## ") :])
 
 
 def _add_notebooks(notebooks: Sequence[Path], source: Path) -> None:
