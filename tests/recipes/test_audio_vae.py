@@ -100,6 +100,15 @@ def test_there_and_back_keeps_a_tone() -> None:
     assert spectrum[32] - spectrum[64] > 30
 
 
+def test_there_and_back_keeps_silence() -> None:
+    scale = audio_vae.Scale(spectrogram=SpectrogramConfig(), mean_db=-50.0, std_db=12.0)
+    sound = 0.5 * torch.sin(2 * math.pi * 1000 / 8000 * torch.arange(4000))[None]
+    sound[:, 2000:] = 0
+    back = scale.waveforms(scale.spectrograms(sound), 4000, seed=0)
+    assert back[:, 300:1700].square().mean() > 0.1
+    assert back[:, 2300:3700].square().mean() < 1e-5
+
+
 def test_window_is_the_longest_sound_or_max_seconds() -> None:
     assert audio_vae.window_length(SETTINGS, spoken(1500)) == 1500
     assert audio_vae.window_length(SETTINGS, spoken(9000)) == 4000
