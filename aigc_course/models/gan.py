@@ -6,7 +6,6 @@ discriminator by projection (Miyato & Koyama 2018, arXiv:1802.05637).
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,6 @@ class GANConfig:
     latent_dim: int = 64  # length of z
     width: int = 64  # feature maps at the largest resolution; they double as the resolution halves
     n_classes: int = 0  # 0: unconditional
-    discriminator_norm: Literal["batch", "spectral", "none"] = "batch"  # of its inner convolutions
 
     def __post_init__(self) -> None:
         require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width)
@@ -88,7 +86,7 @@ class Discriminator(nn.Module):
         self.from_image = nn.Sequential(
             nn.Conv2d(config.channels, maps[0], kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)
         )
-        self.downsample = nn.Sequential(*(_down(a, b, config.discriminator_norm) for a, b in pairwise(maps)))
+        self.downsample = nn.Sequential(*(_down(a, b) for a, b in pairwise(maps)))
         self.to_logit = nn.Linear(maps[-1] * _SMALLEST**2, 1)
         self.class_weights = nn.Embedding(config.n_classes, maps[-1]) if config.n_classes else None
         self.initialise()
@@ -125,14 +123,11 @@ def _up(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-def _down(inputs: int, outputs: int, norm: Literal["batch", "spectral", "none"]) -> nn.Sequential:
+def _down(inputs: int, outputs: int) -> nn.Sequential:
     """A discriminator block: half the side. How the discriminator is normalised is decided here alone."""
-    convolution: nn.Module = nn.Conv2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=norm != "batch")
-    if norm == "spectral":
-        convolution = nn.utils.parametrizations.spectral_norm(convolution)
     return nn.Sequential(
-        convolution,
-        nn.BatchNorm2d(outputs) if norm == "batch" else nn.Identity(),
+        nn.Conv2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
         nn.LeakyReLU(0.2, inplace=True),
     )
 

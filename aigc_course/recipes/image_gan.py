@@ -226,10 +226,7 @@ def rebuild(tree: dict[str, Any]) -> Generator:
 
 
 def evaluate(tree: dict[str, Any]) -> dict[str, float]:
-    """What the oracle of toy-shapes says of generated images, and of as many real ones; of other data, nothing.
-
-    Raises: UsageError for data without an oracle: there is no honest cheap figure for them.
-    """
+    """What the oracle of toy-shapes says of generated images, and of as many real ones; of other data, nothing."""
     settings = from_dict(ImageGANSettings, tree["config"]["settings"])
     if tree["config"]["data"]["name"] != toy_shapes.NAME:
         return {}
