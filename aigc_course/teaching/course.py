@@ -13,16 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from aigc_course.errors import CourseError
-from aigc_course.files import write_text
 from aigc_course.paths import course_root
 from aigc_course.teaching.execute import CellDone, Failure, execute
 from aigc_course.teaching.gallery import collect, save
 from aigc_course.teaching.notebook import (
     checked_exercises,
+    cleaned,
     count_assertions,
     notebook_files,
     notebooks_dir,
-    to_text,
+    write_notebook,
 )
 
 
@@ -92,7 +92,7 @@ def execute_course(
     with _progress(files, console) as steps:
         for path, cell_done in steps:
             report, notebook = _run(path, profile, output, cell_done)
-            write_text(executed / path.name, to_text(notebook))
+            write_notebook(executed / path.name, cleaned(notebook))
             artefacts = collect(notebook, path.stem)
             save(artefacts, output / "made")
             made += [output / "made" / artefact.name for artefact in artefacts]

@@ -1,6 +1,7 @@
 """Notebook files: read with clear errors, cleaned of what differs between machines, written byte for byte alike."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -57,10 +58,25 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
     result.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in result.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in _CELL_METADATA})
+        if cell.cell_type == "code":
+            cell.outputs = _progress_at_its_end(cell.outputs)
         for output in cell.get("outputs", []):
             if "metadata" in output:
                 output.metadata = nbformat.from_dict({})
+            if "text/plain" in output.get("data", {}):
+                output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
     return result
+
+
+def _progress_at_its_end(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """`outputs` with a progress bar's last state in place of all its states; others are given back as they are."""
+    streams = [output for output in outputs if output.get("name") == "stdout"]
+    if not any("\r" in output.text for output in streams):
+        return outputs
+    text = "".join(output.text for output in streams)
+    shown = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    kept = [output for output in outputs if output.get("name") != "stdout"]
+    return [*kept, nbformat.v4.new_output("stream", name="stdout", text=shown)]
 
 
 def parse_cell(source: str) -> ast.Module:

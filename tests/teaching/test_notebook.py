@@ -1,3 +1,4 @@
+import nbformat
 import pytest
 
 from aigc_course.teaching.notebook import checked_exercises, cleaned, count_assertions, to_text
@@ -27,3 +28,15 @@ def test_the_text_of_a_file_is_plain(text):
     written = to_text(notebook(f"print({text!r})"))
     assert ascii(text)[1:-1] not in written or text.isascii()
     assert written.endswith("}\n") and not written.endswith("\n\n")
+
+
+def test_a_progress_bar_is_kept_in_its_last_state_and_addresses_go():
+    made = notebook("train()")
+    made.cells[0].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="\rloss:  0%"),
+        nbformat.v4.new_output("display_data", data={"text/plain": "<Figure at 0x7f2edb398610>"}),
+        nbformat.v4.new_output("stream", name="stdout", text="\rloss: 50%\rloss: 100%\ndone\n"),
+    ]
+    picture, text = cleaned(made).cells[0].outputs
+    assert picture.data["text/plain"] == "<Figure>"
+    assert text.text == "loss: 100%\ndone\n"
