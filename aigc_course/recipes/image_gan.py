@@ -127,7 +127,7 @@ def train(job: Job) -> Session:
     ]
     rates = (settings.generator_learning_rate, settings.discriminator_learning_rate)
     optimizers = [
-        torch.optim.Adam(player.parameters(), lr=rate, betas=(settings.beta1, 0.99), fused=True)
+        torch.optim.Adam(player.parameters(), lr=rate, betas=(settings.beta1, 0.99))
         for player, rate in zip(players, rates, strict=True)
     ]
     return fit_gan(
