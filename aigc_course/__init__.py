@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aigc_course.generators import load_generator as load_generator
     from aigc_course.recipes import evaluate as evaluate
     from aigc_course.recipes import train as train
+    from aigc_course.source import show_source as show_source
 
 _HOMES = {
     "load_dataset": "aigc_course.data",
@@ -23,6 +24,7 @@ _HOMES = {
     "TextGenerator": "aigc_course.generators",
     "ImageGenerator": "aigc_course.generators",
     "AudioGenerator": "aigc_course.generators",
+    "show_source": "aigc_course.source",
 }
 
 __all__ = [*_HOMES, "__version__"]
