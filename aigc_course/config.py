@@ -46,7 +46,9 @@ def override(config: T, assignments: Iterable[str]) -> T:
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals or not path.strip():
-            raise UsageError(f"cannot read the setting {assignment!r}; write it as name=value, for example training.steps=500")
+            raise UsageError(
+                f"cannot read the setting {assignment!r}; write it as name=value, for example training.steps=500"
+            )
         config = _set(config, path.strip().split("."), text.strip(), path.strip())
     return config
 
@@ -64,7 +66,9 @@ def _set(config: Any, keys: list[str], text: str, path: str) -> Any:
         raise UsageError(f"{path!r} is a group of settings; choose one: {', '.join(_paths(current, path + '.'))}")
     else:
         value = _parse(_read(text), hints[keys[0]], path)
-    return _construct(type(config), {f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {keys[0]: value})
+    return _construct(
+        type(config), {f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {keys[0]: value}
+    )
 
 
 def _construct(cls: type[T], values: dict[str, Any]) -> T:

@@ -11,7 +11,7 @@ from aigc_course.errors import UsageError
 def generate(
     run: Annotated[Path, typer.Argument(help="A run's directory or a checkpoint.")],
     prompt: Annotated[str | None, typer.Option(help="Text models: what the text begins with.")] = None,
-    num: Annotated[int | None, typer.Option(min=1, help="How many texts, images or sounds.")] = None,
+    num: Annotated[int | None, typer.Option(min=1, help="How many texts or images, or samples of sound.")] = None,
     label: Annotated[int | None, typer.Option(min=0, help="Conditional models: the class to make.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same result.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="How far samples stray; 0: not at all.")] = None,
@@ -26,9 +26,11 @@ def generate(
     if isinstance(generator, generators.TextGenerator):
         result, suffix = _text(generator, options), ".txt"
     elif isinstance(generator, generators.ImageGenerator):
+        if "temperature" in options:
+            raise UsageError("an image model takes no --temperature")
         result, suffix = _made(generator.generate_images, "num_images", options, "images"), ".png"
     else:
-        result, suffix = _made(generator.generate_audio, "num_sounds", options, "sound"), ".wav"
+        result, suffix = _made(generator.generate_audio, "num_samples", options, "sound"), ".wav"
     if out is None and suffix == ".txt":
         typer.echo(str(result))
         return

@@ -10,11 +10,12 @@ import re
 from aigc_course.data.grammar import Alternative
 
 MOODS = ("good", "bad")
+SHARED_WEIGHT = 2.0  # of an adjective that fits every topic, against one that fits a single topic
 _REFERENCE = re.compile(r"\{(\w+)\}")
 
 
-def _words(text: str) -> list[Alternative]:
-    return [word.strip() for word in text.split("|")]
+def _words(text: str, weight: float = 1.0) -> list[Alternative]:
+    return [(weight, word.strip()) for word in text.split("|")]
 
 
 # One entry for each topic. flair: how its comments begin; did: what one does to an item; part, parts: what is judged,
@@ -24,90 +25,68 @@ TOPICS: dict[str, dict[str, str]] = {
     "games": {
         "flair": "🎮",
         "item": "{title} | {title} {sequel}",
-        "did": "played | finished | replayed | uninstalled | speedran | streamed",
-        "part": "combat | soundtrack | tutorial | final boss | crafting | map | main quest | dialogue | level design",
-        "parts": "side quests | controls | graphics | boss fights | cutscenes | servers | weapons | puzzles | enemies",
+        "did": "played | finished | replayed | uninstalled | speedran",
+        "part": "combat | soundtrack | tutorial | final boss | crafting | map | main quest",
+        "parts": "side quests | controls | graphics | boss fights | cutscenes | servers | weapons",
         "prep": "in",
-        "things": "co-op games | controllers | puzzle games | racing games | headsets",
-        "good": "addictive | polished | smooth | balanced | clever | rewarding | immersive | fair",
-        "bad": "buggy | grindy | clunky | unbalanced | laggy | repetitive | unfair | broken",
+        "things": "co-op games | controllers | puzzle games | racing games",
+        "good": "addictive | polished | smooth | balanced",
+        "bad": "buggy | grindy | clunky | unbalanced",
     },
     "cooking": {
         "flair": "🍕",
         "item": "{flavor} {dish}",
-        "did": "cooked | ate | reheated | ordered | meal prepped | burned",
-        "part": "sauce | crust | filling | seasoning | smell | texture | skin | middle | marinade | broth",
-        "parts": "herbs | toppings | vegetables | leftovers | spices | edges | slices | side dishes | onions",
+        "did": "cooked | ate | reheated | ordered | meal prepped",
+        "part": "sauce | crust | filling | seasoning | smell | texture | skin",
+        "parts": "herbs | toppings | vegetables | leftovers | spices | edges | slices",
         "prep": "of",
-        "things": "cast iron pans | rice cookers | chef's knives | cookbooks | spice racks",
-        "good": "crispy | juicy | tasty | fragrant | tender | fluffy | creamy | savory",
-        "bad": "soggy | bland | salty | greasy | undercooked | rubbery | watery | dry",
+        "things": "cast iron pans | rice cookers | chef's knives | cookbooks",
+        "good": "crispy | juicy | tasty | fragrant",
+        "bad": "soggy | bland | salty | greasy",
     },
     "films": {
         "flair": "🎬",
         "item": "the {title} | the {title} {sequel}",
-        "did": "watched | rewatched | saw | skipped | binged | slept through",
-        "part": "ending | script | plot twist | lead actor | opening scene | trailer | score | pacing | villain",
-        "parts": "visuals | fight scenes | jokes | costumes | special effects | actors | stunts | flashbacks | credits",
+        "did": "watched | rewatched | saw | skipped | binged",
+        "part": "ending | script | plot twist | lead actor | opening scene | trailer | score",
+        "parts": "visuals | fight scenes | jokes | costumes | special effects | actors | stunts",
         "prep": "in",
-        "things": "horror films | projectors | sci-fi films | old westerns | documentaries",
-        "good": "moving | gripping | stylish | heartfelt | believable | hilarious | haunting | memorable",
-        "bad": "cheesy | predictable | wooden | pretentious | cringy | pointless | overacted | shallow",
+        "things": "horror films | projectors | sci-fi films | old westerns",
+        "good": "moving | gripping | stylish | heartfelt",
+        "bad": "cheesy | predictable | wooden | pretentious",
     },
     "phones": {
         "flair": "📱",
         "item": "the {brand} {model} | the {brand} {model} {suffix}",
-        "did": "bought | unboxed | returned | dropped | repaired | preordered",
-        "part": "battery | camera | screen | charger | fingerprint reader | speaker | keyboard | night mode | hinge",
-        "parts": "buttons | updates | photos | cameras | icons | speakers | bezels | cables | widgets",
+        "did": "bought | unboxed | returned | dropped | repaired",
+        "part": "battery | camera | screen | charger | fingerprint reader | speaker | keyboard",
+        "parts": "buttons | updates | photos | cameras | icons | speakers | bezels",
         "prep": "on",
-        "things": "chargers | phone cases | earbuds | tablets | power banks",
-        "good": "responsive | sharp | bright | sturdy | snappy | efficient | sleek | reliable",
-        "bad": "overpriced | flimsy | dim | outdated | unresponsive | bloated | blurry | scratched",
+        "things": "chargers | phone cases | earbuds | tablets",
+        "good": "responsive | sharp | bright | sturdy",
+        "bad": "overpriced | flimsy | dim | outdated",
     },
     "pets": {
         "flair": "🐾",
         "item": "{pet} the {breed}",
-        "did": "adopted | walked | bathed | brushed | fed | babysat",
-        "part": "fur | tail | appetite | snoring | temper | howling | nap schedule | breath | training | nose",
-        "parts": "ears | paws | zoomies | table manners | whiskers | naps | tricks | cuddles | claws",
+        "did": "adopted | walked | bathed | brushed | fed",
+        "part": "fur | tail | appetite | snoring | temper | howling | nap schedule",
+        "parts": "ears | paws | zoomies | table manners | whiskers | naps | tricks",
         "prep": "of",
-        "things": "chew toys | cat trees | leashes | litter boxes | dog beds",
-        "good": "fluffy | playful | gentle | adorable | silly | sweet | soft | majestic",
-        "bad": "smelly | stubborn | noisy | muddy | feral | moody | destructive | whiny",
-    },
-    "weather": {
-        "flair": "☔",
-        "item": "the {storm} in {city}",
-        "did": "biked through | photographed | drove through | survived | missed | slept through",
-        "part": "wind | forecast | humidity | sunset | evening | visibility | air | temperature | drive home",
-        "parts": "clouds | roads | puddles | gusts | mornings | temperatures | trains | rainbows | nights",
-        "prep": "during",
-        "things": "rain jackets | umbrellas | snow tires | space heaters | weather apps",
-        "good": "mild | calm | refreshing | breezy | peaceful | crisp | clear | cozy",
-        "bad": "freezing | icy | unbearable | gloomy | brutal | slippery | miserable | stormy",
-    },
-    "books": {
-        "flair": "📚",
-        "item": "{title} by {author}",
-        "did": "read | borrowed | reread | annotated | abandoned | reviewed",
-        "part": "prose | narrator | last chapter | world building | translation | cover | prologue | magic system",
-        "parts": "characters | chapters | footnotes | metaphors | dialogues | essays | cliffhangers | poems | subplots",
-        "prep": "of",
-        "things": "fantasy novels | e-readers | bookshelves | poetry books | audiobooks",
-        "good": "poetic | witty | vivid | lyrical | profound | subtle | thoughtful | page turning",
-        "bad": "dense | wordy | preachy | confusing | rushed | corny | tedious | unreadable",
+        "things": "chew toys | cat trees | leashes | litter boxes",
+        "good": "fluffy | playful | gentle | adorable",
+        "bad": "smelly | stubborn | noisy | muddy",
     },
     "travel": {
         "flair": "🌍",
         "item": "{city} | the {place} in {city}",
-        "did": "visited | explored | toured | photographed | hiked around | got lost in",
-        "part": "street food | old town | hostel | view | airport | nightlife | coffee | museum | beach",
-        "parts": "locals | hotels | side streets | markets | tour guides | sunsets | night buses | beaches | cafes",
+        "did": "visited | explored | toured | photographed | hiked around",
+        "part": "street food | old town | hostel | view | airport | nightlife | coffee",
+        "parts": "locals | hotels | side streets | markets | tour guides | sunsets | night buses",
         "prep": "near",
-        "things": "cheap flights | backpacks | travel guides | city passes | hostels",
-        "good": "charming | walkable | friendly | scenic | welcoming | affordable | breathtaking | authentic",
-        "bad": "crowded | touristy | dirty | sketchy | expensive | rude | chaotic | closed",
+        "things": "cheap flights | backpacks | travel guides | city passes",
+        "good": "charming | walkable | friendly | scenic",
+        "bad": "crowded | touristy | dirty | sketchy",
     },
 }
 
@@ -139,33 +118,24 @@ _MOOD_WORDS: dict[str, dict[str, str]] = {
 
 _SHARED_WORDS: dict[str, str] = {
     "title": "{colour} {thing}",
-    "colour": "silver | broken | hidden | crimson | silent | golden | frozen | burning | lost | hollow | electric | "
-    "lonely | savage | velvet | wandering | paper | midnight | glass | bitter | sacred | distant | rusty | wild | "
-    "phantom",
-    "thing": "harbor | lantern | kingdom | river | machine | garden | shadow | summer | tower | signal | mirror | "
-    "wolf | orchard | empire | highway | circus | island | promise | thunder | ghost | letter | desert | dragon | "
-    "winter",
+    "colour": "silver | broken | hidden | crimson | silent | golden | frozen | "
+    "burning | lost | hollow | electric | lonely | savage | velvet",
+    "thing": "harbor | lantern | kingdom | river | machine | garden | shadow | "
+    "summer | tower | signal | mirror | wolf | orchard | empire",
     "sequel": "2 | 3 | 4 | remastered",
-    "city": "oslo | lisbon | kyoto | denver | lagos | quito | dublin | prague | hanoi | cairo | boston | naples | "
-    "lima | seoul | perth | tunis | havana | krakow | mumbai | austin | nairobi | zagreb | porto | bergen",
-    "flavor": "garlic | lemon | smoked | spicy | honey | ginger | coconut | peppery | miso | maple | vegan | "
-    "chili | basil | homemade",
-    "dish": "noodles | dumplings | lasagna | pancakes | tacos | risotto | chicken | ramen | meatballs | pizza | "
-    "soup | burritos | gnocchi | salmon",
+    "city": "oslo | lisbon | kyoto | denver | lagos | quito | dublin | prague | hanoi | cairo | boston | naples",
+    "flavor": "garlic | lemon | smoked | spicy | honey | ginger | coconut | peppery | miso | maple",
+    "dish": "noodles | dumplings | lasagna | pancakes | tacos | risotto | chicken | ramen | meatballs | pizza",
     "brand": "zenko | nordix | pixela | lumo | quarq | veltra",
     "model": "3 | 4 | 5 | 6 | 7 | 8 | 9 | x2 | x3 | z10 | z20",
     "suffix": "pro | mini | max | lite | ultra",
-    "pet": "biscuit | luna | mochi | pickles | waffles | shadow | pepper | olive | ziggy | bean | nacho | willow | "
-    "oreo | gizmo",
-    "breed": "beagle | tabby | corgi | husky | poodle | siamese | labrador | spaniel | terrier | mastiff | "
-    "greyhound | dachshund",
+    "pet": "biscuit | luna | mochi | pickles | waffles | shadow | pepper | olive | ziggy | bean",
+    "breed": "beagle | tabby | corgi | husky | poodle | siamese | labrador | spaniel",
     "storm": "hailstorm | heatwave | blizzard | thunderstorm | fog | monsoon | snowfall | drizzle",
     "author": "ada moreno | t. k. walsh | ines okafor | jonas lindt | mira chen | r. j. patel | elsa vogel | "
     "omar haddad",
-    "place": "old harbor | cathedral | botanical garden | night market | castle | fish market | art museum | "
-    "main square",
-    "person": "sister | brother | roommate | boss | cousin | neighbor | wife | husband | best friend | dad | mom | "
-    "teacher",
+    "place": "old harbor | cathedral | botanical garden | night market | castle | fish market",
+    "person": "sister | brother | roommate | boss | cousin | neighbor | wife | husband",
     "when": "last night | yesterday | this morning | over the weekend | on {weekday} | back in {year} | "
     "{count} days ago | {count} weeks ago | a month ago | during lunch | on my birthday | twice this week",
     "weekday": "monday | tuesday | wednesday | thursday | friday | saturday | sunday",
@@ -176,10 +146,8 @@ _SHARED_WORDS: dict[str, str] = {
     "digit": "0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9",
     "last": "0 | 5 | 9",
     "user": "{quality}_{animal}{first}{digit}",
-    "quality": "quiet | angry | tiny | sleepy | cosmic | salty | fuzzy | grumpy | lazy | neon | retro | sneaky | "
-    "turbo | spicy | clumsy | humble",
-    "animal": "otter | panda | toaster | wizard | badger | llama | pirate | robot | potato | ninja | walrus | "
-    "goose | raccoon | mango | yeti | gecko",
+    "quality": "quiet | angry | tiny | sleepy | cosmic | salty | fuzzy | grumpy | lazy | neon",
+    "animal": "otter | panda | toaster | wizard | badger | llama | pirate | robot | potato | ninja",
     "help": "any tips | any ideas | suggestions | what should i get | can anyone help",
     "edit": "typo | fixed the price, it was ${price} | thanks u/{user} | wow, {first}{digit} replies | "
     "wrong year, it was {year} | my {person} disagrees",
@@ -235,7 +203,7 @@ def comment_rules() -> dict[str, list[Alternative]]:
         flair = words["flair"]
         rules |= {f"{name}.{topic}": _words(words[name]) for name in sorted(_OF_TOPIC)}
         for mood in MOODS:
-            rules[f"adj.{topic}.{mood}"] = _words(f"{words[mood]} | {_SHARED_ADJECTIVES[mood]}")
+            rules[f"adj.{topic}.{mood}"] = _words(words[mood]) + _words(_SHARED_ADJECTIVES[mood], SHARED_WEIGHT)
             for name, alternatives in _MOOD_RULES.items():
                 rules[f"{name}.{topic}.{mood}"] = [_bind(a, topic, mood) for a in alternatives]
             rules["post"] += [(8.0, f"{flair} {{post.{topic}.{mood}}}"), (1.0, f"{flair} {{question.{topic}.{mood}}}")]

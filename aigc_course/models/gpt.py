@@ -1,11 +1,14 @@
 """GPT-2 (Radford et al. 2019): a decoder-only transformer, with a cache for generation.
 
+Positions are learned vectors, as in GPT-2, or rotations of queries and keys (Su et al. 2021, arXiv:2104.09864).
+
 Letters in shape comments: B batch, T new tokens, S tokens attended to (cached and new), C = d_model,
 H = n_heads, D = d_model / n_heads, V = vocab_size.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +28,7 @@ class GPTConfig:
     n_layers: int = 4  # transformer blocks
     n_heads: int = 4  # attention heads per block
     dropout: float = 0.0  # probability, on embeddings, attention weights and both residual branches
+    position: Literal["learned", "rotary"] = "learned"  # how a token's place is told
 
     def __post_init__(self) -> None:
         require_at_least(
@@ -38,6 +42,10 @@ class GPTConfig:
         require_fraction(dropout=self.dropout)
         if self.d_model % self.n_heads:
             raise ValueError(f"d_model = {self.d_model} is not a multiple of n_heads = {self.n_heads}")
+        if self.position not in ("learned", "rotary"):
+            raise ValueError(f"position is {self.position!r}, but must be 'learned' or 'rotary'")
+        if self.position == "rotary" and self.d_model // self.n_heads % 2:
+            raise ValueError(f"d_model / n_heads is {self.d_model // self.n_heads}; rotary positions need an even one")
 
 
 class KVCache:
@@ -86,6 +94,23 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout: float = 0.0) -> T
     return F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=dropout)
 
 
+def rotation_table(context_length: int, head_dim: int, base: float = 10_000.0) -> Tensor:
+    """Cosines and sines (2, context_length, head_dim / 2) of position * base^(-2i / head_dim)."""
+    frequencies = base ** (-torch.arange(0, head_dim, 2) / head_dim)
+    angles = torch.outer(torch.arange(context_length), frequencies)
+    return torch.stack([angles.cos(), angles.sin()])
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn each pair (x_i, x_{i + D/2}) of x (..., T, D) by its position's angle; table: (2, T, D / 2).
+
+    The product of a rotated query and key depends on their contents and on how far apart they stand.
+    """
+    cos, sin = table.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
 class Attention(nn.Module):
     """Multi-head causal self-attention."""
 
@@ -97,9 +122,11 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.d_model, 3 * config.d_model)
         self.projection = nn.Linear(config.d_model, config.d_model)
 
-    def forward(self, x: Tensor, cache: KVCache | None) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
+    def forward(self, x: Tensor, cache: KVCache | None, rotation: Tensor | None) -> Tensor:
+        """(B, T, C) -> (B, T, C). rotation: (2, T, D / 2), or None where positions are learned."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, D)
         y = causal_attention(q, k, v, self.dropout if self.training else 0.0)  # (B, H, T, D)
@@ -130,20 +157,26 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, cache: KVCache | None) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache | None, rotation: Tensor | None) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), cache))
+        x = x + self.dropout(self.attention(self.attention_norm(x), cache, rotation))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
 
 class GPT(nn.Module):
     """Logits of the next token at every position, each from the tokens up to there alone."""
 
+    rotation: Tensor | None
+
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.position_embedding = nn.Embedding(config.context_length, config.d_model)
+        self.position_embedding: nn.Embedding | None = None
+        if config.position == "learned":
+            self.position_embedding = nn.Embedding(config.context_length, config.d_model)
+        table = rotation_table(config.context_length, config.d_model // config.n_heads)
+        self.register_buffer("rotation", table if config.position == "rotary" else None, persistent=False)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
         self.norm = nn.LayerNorm(config.d_model)
@@ -172,10 +205,13 @@ class GPT(nn.Module):
         Raises: UsageError if the tokens don't fit into the context or the cache is for another batch size.
         """
         start = self._start(tokens, cache)
-        positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)  # (T,)
-        x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))  # (B, T, C)
+        x = self.token_embedding(tokens)  # (B, T, C)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding(torch.arange(start, start + tokens.shape[1], device=tokens.device))
+        rotation = None if self.rotation is None else self.rotation[:, start : start + tokens.shape[1]]
+        x = self.dropout(x)
         for block in self.blocks:
-            x = block(x, cache)
+            x = block(x, cache, rotation)
         if cache is not None:
             cache.length = start + tokens.shape[1]
         # The head is the token embedding itself (tied), so the checkpoint holds it once.

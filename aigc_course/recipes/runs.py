@@ -56,7 +56,7 @@ def train(
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         data: another data set than the profile's: a name or a folder.
         overrides: settings to change, as "loop.steps=500".
-        resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run; the settings are the run's own.
+        resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run, with the run's own settings.
         run_dir: where checkpoints and history go; None: a new directory under `AIGC_RUNS` (default `runs`).
         on_log: called with the history whenever a row is added.
 
@@ -122,14 +122,14 @@ def _saved_settings(recipe: Recipe, directory: Path) -> tuple[str, Any]:
     """Profile and settings of the run in `directory`."""
     saved = checkpoint.load(directory / LAST, only=("config",))["config"]
     if saved.get("recipe") != recipe.name:
-        raise CheckpointError(f"{directory} is a run of {saved.get('recipe')!r}, not of {recipe.name!r}; nothing was loaded")
+        raise CheckpointError(f"{directory} is a run of {saved.get('recipe')!r}, not of {recipe.name!r}")
     return saved["profile"], config.from_dict(recipe.settings_type, saved["settings"])
 
 
 def _newest_run(recipe: str) -> Path:
     found = sorted((runs_dir() / recipe).glob(f"*/{LAST}"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise UsageError(f"there is no run of {recipe} in {runs_dir() / recipe} to go on with; train without resume first")
+        raise UsageError(f"{runs_dir() / recipe} holds no run to go on with; train without resume first")
     return found[-1].parent
 
 

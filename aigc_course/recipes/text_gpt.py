@@ -3,19 +3,22 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from aigc_course.config import from_dict
+from aigc_course.data import toy_comments
 from aigc_course.data.batches import TextWindows
 from aigc_course.data.sets import TextSet
 from aigc_course.data.tokenizer import SEPARATOR, CharTokenizer, Tokenizer, tokenizer_from_dict
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.models.gpt import GPT, GPTConfig
+from aigc_course.models.sampling import sample_tokens
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
 from aigc_course.training import LoopSettings, Runtime, Session, fit
+from aigc_course.training.optimizers import muon_with_adamw
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,32 +28,37 @@ class TextGPTSettings:
     data: str = "toy-comments"  # a text data set, or a folder of text files
     model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
     loop: LoopSettings = field(default_factory=LoopSettings)
-    learning_rate: float = 3e-3  # peak
-    weight_decay: float = 0.1  # of matrices; vectors (biases, norms) are not decayed
+    learning_rate: float = 1e-2  # peak, of AdamW: embeddings, biases, norms
+    muon_learning_rate: float = 2e-2  # peak, of Muon: the matrices of the blocks
+    weight_decay: float = 0.1  # of the matrices of the blocks
     evaluation_documents: int = 500  # of the validation split, for the evaluations during training
+    evaluation_samples: int = 500  # documents written by `evaluate`
 
 
 def profile(name: str) -> TextGPTSettings:
     """The settings of a profile."""
     quick = TextGPTSettings(
-        model=GPTConfig(vocab_size=1, context_length=128, d_model=128, n_layers=3, n_heads=4),
+        model=GPTConfig(vocab_size=1, context_length=128, d_model=128, n_layers=3, n_heads=4, position="rotary"),
         loop=LoopSettings(
-            steps=420, batch_size=32, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=20, evaluate_every=140
+            steps=1200, batch_size=8, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=400
         ),
     )
     laptop = TextGPTSettings(
         data="goemotions",
-        model=GPTConfig(vocab_size=1, context_length=128, d_model=256, n_layers=4, n_heads=8, dropout=0.1),
-        loop=dataclasses.replace(quick.loop, steps=2000, warmup_steps=100, evaluate_every=500),
-        learning_rate=1.5e-3,
+        model=dataclasses.replace(quick.model, d_model=256, n_layers=4, n_heads=8, dropout=0.1),
+        loop=dataclasses.replace(quick.loop, steps=4000, batch_size=16, warmup_steps=100, evaluate_every=500),
     )
     full = TextGPTSettings(
         data="goemotions",
-        model=GPTConfig(vocab_size=1, context_length=256, d_model=384, n_layers=6, n_heads=6, dropout=0.2),
+        model=dataclasses.replace(quick.model, context_length=256, d_model=384, n_layers=6, n_heads=6, dropout=0.2),
         loop=dataclasses.replace(quick.loop, steps=5000, batch_size=64, warmup_steps=200, evaluate_every=500),
-        learning_rate=1e-3,
     )
-    return {"smoke": smoke(quick, evaluation_documents=20), "quick": quick, "laptop": laptop, "full": full}[name]
+    return {
+        "smoke": smoke(quick, evaluation_documents=20, evaluation_samples=20),
+        "quick": quick,
+        "laptop": laptop,
+        "full": full,
+    }[name]
 
 
 def next_character_step(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
@@ -83,7 +91,9 @@ def train(job: Job) -> Session:
     validation = dataset.documents("validation")[: settings.evaluation_documents]
     return fit(
         model,
-        adamw(model, settings.learning_rate, settings.weight_decay),
+        muon_with_adamw(
+            model, settings.learning_rate, settings.weight_decay, muon_learning_rate=settings.muon_learning_rate
+        ),
         batches,
         next_character_step,
         settings=loop,
@@ -95,14 +105,6 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
-
-
-def adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves biases and norms alone (Loshchilov & Hutter 2019)."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99))
 
 
 def token_stream(documents: Sequence[str], tokenizer: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,7 +129,8 @@ def nats_per_character(
     A document longer than the context is cut into pieces; each piece after the first begins with the last
     character of the piece before.
     """
-    length = runtime.unwrap(model).config.context_length
+    plain = cast(GPT, runtime.unwrap(model))
+    length = plain.config.context_length
     pieces = []
     for document in documents:
         ids = tokenizer.encode(SEPARATOR + one_line(document) + SEPARATOR)
@@ -159,20 +162,28 @@ def rebuild(tree: dict[str, Any]) -> tuple[GPT, Tokenizer]:
 
 
 def evaluate(tree: dict[str, Any]) -> dict[str, float]:
-    """Test loss in nats per character and bits per byte; on toy-comments also against the grammar."""
+    """Test loss in nats per character; on toy-comments also against the grammar that the comments come from."""
     settings = from_dict(TextGPTSettings, tree["config"]["settings"])
     dataset = load_set(settings.data, TextSet)
     model, tokenizer = rebuild(tree)
     model.load_state_dict(weights_of(tree))
     runtime = Runtime(settings.loop)
     model = model.to(runtime.device).eval()
-    documents = dataset.documents("test")
-    nats = nats_per_character(model, documents, tokenizer, runtime)
-    return {"test_loss": nats} | _against_the_grammar(model, tokenizer, dataset, runtime)
-
-
-def _against_the_grammar(model: GPT, tokenizer: Tokenizer, dataset: TextSet, runtime: Runtime) -> dict[str, float]:
-    return {}
+    nats = nats_per_character(model, dataset.documents("test"), tokenizer, runtime)
+    if dataset.name != toy_comments.NAME:
+        return {"test_loss": nats}
+    floor = toy_comments.comment_grammar().entropy_per_character_nats()
+    newline = tokenizer.encode(SEPARATOR)
+    written = sample_tokens(
+        model,
+        [newline] * settings.evaluation_samples,
+        max_new_tokens=300,
+        stop_id=newline[0],
+        generator=torch.Generator(runtime.device).manual_seed(settings.loop.seed),
+    )
+    comments = [tokenizer.decode(ids) for ids in written]
+    against = {"test_loss": nats, "floor": floor, "loss_over_floor": nats / floor}
+    return against | toy_comments.grade(comments, dataset.documents("train"))
 
 
 RECIPE = Recipe(

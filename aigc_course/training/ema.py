@@ -47,9 +47,9 @@ class EMA:
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Every weight and saved buffer by its name in the unwrapped model; tied weights once."""
-    for name, tensor in model.named_parameters():
-        yield name.removeprefix("module."), tensor
+    for name, weight in model.named_parameters():
+        yield name.removeprefix("module."), weight
     saved = {name.removeprefix("module.") for name in model.state_dict()}
-    for name, tensor in model.named_buffers():
+    for name, buffer in model.named_buffers():
         if name.removeprefix("module.") in saved:
-            yield name.removeprefix("module."), tensor
+            yield name.removeprefix("module."), buffer

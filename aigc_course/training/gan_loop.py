@@ -38,8 +38,8 @@ def fit_gan(
 ) -> Session:
     """Train both players, which `runtime.prepare` made ready, for `settings.steps` steps of each.
 
-    The two step functions get `(generator, discriminator, batch)` and return `(loss, metrics)`, means over the batch. In
-    the discriminator's step the generator must run without gradients; in the generator's step the discriminator's
+    The two step functions get `(generator, discriminator, batch)` and return `(loss, metrics)`, means over the batch.
+    In the discriminator's step the generator must run without gradients; in the generator's step the discriminator's
     weights are frozen, so that no gradient is computed or left behind for them.
 
     Returns and raises: as `fit`; the generator is the model that is averaged and evaluated.
@@ -76,6 +76,6 @@ def fit_gan(
             discriminator.requires_grad_(True)
 
             losses = {"discriminator_loss": runtime.mean(loss_d), "generator_loss": runtime.mean(loss_g)}
-            values = {**losses, **metrics_d, **metrics_g, "learning_rate": learning_rate}
+            values = {**losses, **runtime.means({**metrics_d, **metrics_g}), "learning_rate": learning_rate}
             session.finish_step(values, norm_d + norm_g)
     return session

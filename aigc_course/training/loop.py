@@ -43,10 +43,11 @@ def fit(
 
     Args:
         batches: `batches[k]` is this process's part of the k-th batch.
-        step_fn: `(model, batch) -> (loss, metrics)`, means over the batch. It must call `model(...)` itself, not a part of
-            it: only then do several processes exchange gradients.
+        step_fn: `(model, batch) -> (loss, metrics)`, means over the batch. It must call `model(...)` itself, not a part
+            of it: only then do several processes exchange gradients.
         run_dir: where checkpoints and history go; None keeps everything in memory.
-        evaluate: `model -> {name: value}`, called in eval mode without gradients on the averaged weights if there are any.
+        evaluate: `model -> {name: value}`, called in eval mode without gradients, on the averaged weights if there
+            are any.
 
     Returns: the finished session: its `history`, `ema`, `step`, `interrupted` and `best`.
     Raises: TrainingError when the loss stops being finite; CheckpointError when `run_dir` does not fit.
@@ -70,6 +71,6 @@ def fit(
             with runtime.autocast():
                 loss, metrics = step_fn(model, batch)
             grad_norm = runtime.step(loss, model, optimizer, clip=settings.grad_clip)
-            values = {"loss": runtime.mean(loss), **metrics, "learning_rate": learning_rate}
+            values = {"loss": runtime.mean(loss), **runtime.means(metrics), "learning_rate": learning_rate}
             session.finish_step(values, grad_norm)
     return session

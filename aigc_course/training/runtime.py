@@ -5,6 +5,7 @@ for a laptop, a GPU and a cluster. All of it is torch's own engine: autocast, Di
 """
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -42,7 +43,7 @@ class Runtime:
 
     @property
     def precision(self) -> str:
-        """"fp32" or "bf16"."""
+        """ "fp32" or "bf16"."""
         return "bf16" if self.dtype is torch.bfloat16 else "fp32"
 
     def seed(self, seed: int) -> None:
@@ -104,6 +105,10 @@ class Runtime:
         dist.all_reduce(total)
         return total / self.world
 
+    def means(self, values: Mapping[str, torch.Tensor | float]) -> dict[str, torch.Tensor | float]:
+        """`mean` of every tensor; numbers as they are."""
+        return {name: self.mean(v) if isinstance(v, torch.Tensor) else v for name, v in values.items()}
+
     def any(self, flag: bool) -> bool:
         """Whether `flag` holds on any process."""
         if self.world == 1:
@@ -134,7 +139,7 @@ def _find_device(name: str) -> torch.device:
         raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda, cuda:0 or mps") from error
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise UsageError("device 'cuda' was asked for, but torch sees no GPU; run `aigc-course doctor`, or use device=cpu")
+            raise UsageError("device is 'cuda', but torch sees no GPU; run `aigc-course doctor`, or use device=cpu")
         index = device.index if device.index is not None else int(os.environ.get("LOCAL_RANK", "0"))
         if index >= torch.cuda.device_count():
             raise UsageError(f"there is no GPU {index}: this machine has {torch.cuda.device_count()}")

@@ -167,7 +167,9 @@ class Session:
         if self.resume:
             self._restore(checkpoint.load(last), last)
         elif last.exists():
-            raise CheckpointError(f"{run_dir} already holds a run; go on with it by --resume, or choose another --run-dir")
+            raise CheckpointError(
+                f"{run_dir} already holds a run; --resume goes on with it, or choose another --run-dir"
+            )
         elif self.runtime.is_main:
             write_json(run_dir / "config.json", self.config)
         if self.runtime.is_main:

@@ -27,7 +27,7 @@ class StopRequest:
             signal.signal(number, handler)
         self._previous.clear()
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

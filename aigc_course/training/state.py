@@ -86,14 +86,16 @@ def check_same_config(saved: dict[str, Any], given: dict[str, Any], where: str) 
 def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, dict):
         return {prefix: value}
-    return {k: v for key, item in value.items() for k, v in _flatten(item, f"{prefix}.{key}" if prefix else key).items()}
+    return {
+        k: v for key, item in value.items() for k, v in _flatten(item, f"{prefix}.{key}" if prefix else key).items()
+    }
 
 
 def _is_sharded(model: nn.Module) -> bool:
     return any(hasattr(p, "full_tensor") for p in model.parameters())
 
 
-def _like(whole: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+def _like(whole: torch.Tensor, reference: Any) -> torch.Tensor:
     """A whole tensor sharded as `reference` is; unchanged where that is a plain tensor."""
     if not hasattr(reference, "full_tensor"):
         return whole

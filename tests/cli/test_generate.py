@@ -82,7 +82,7 @@ def test_options_reach_the_method(generator: Recorder, capsys: pytest.CaptureFix
         assert generator.calls == [("I", {"num_texts": 2, "seed": 3, "temperature": 0.5})]
         assert run("--label", "1") == 2
     else:
-        number = "num_images" if isinstance(generator, ImageGenerator) else "num_sounds"
+        number = "num_images" if isinstance(generator, ImageGenerator) else "num_samples"
         assert run("--num", "2", "--label", "7", "--seed", "3") == 0
         assert generator.calls == [({number: 2, "label": 7, "seed": 3},)]
         assert run("--prompt", "I") == 2

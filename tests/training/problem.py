@@ -1,4 +1,4 @@
-"""A small regression problem that touches what a checkpoint must restore: dropout, batch norm, clipping, schedule, EMA."""
+"""A small regression problem that touches what a checkpoint must restore: dropout, batch norm, schedule, EMA."""
 
 import torch
 from torch import nn
@@ -33,7 +33,14 @@ def step_fn(model, batch):
 
 def settings(**changes) -> LoopSettings:
     base = {"steps": 30, "batch_size": 16, "warmup_steps": 5, "decay": "cosine", "grad_clip": 0.5, "ema_decay": 0.9}
-    base |= {"log_every": 7, "checkpoint_every": 11, "evaluate_every": 10, "precision": "fp32", "device": "cpu", "seed": 3}
+    base |= {
+        "log_every": 7,
+        "checkpoint_every": 11,
+        "evaluate_every": 10,
+        "precision": "fp32",
+        "device": "cpu",
+        "seed": 3,
+    }
     return LoopSettings(**{**base, **changes})
 
 
@@ -48,8 +55,16 @@ def run_fit(run_dir=None, *, resume=False, evaluation=evaluate, model=None, step
     model = runtime.prepare(model or make_model())
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
     session = fit(
-        model, optimizer, Stream(rank=runtime.rank, world=runtime.world), step, settings=loop, runtime=runtime,
-        run_dir=run_dir, resume=resume, config={"name": "test", "loop": {"steps": loop.steps}}, evaluate=evaluation,
+        model,
+        optimizer,
+        Stream(rank=runtime.rank, world=runtime.world),
+        step,
+        settings=loop,
+        runtime=runtime,
+        run_dir=run_dir,
+        resume=resume,
+        config={"name": "test", "loop": {"steps": loop.steps}},
+        evaluate=evaluation,
     )
     return session, runtime.unwrap(model)
 
@@ -80,10 +95,16 @@ def run_fit_gan(run_dir=None, *, resume=False, plain=False, **changes):
     runtime = Runtime(loop)
     generator, discriminator = (runtime.prepare(player) for player in make_players(plain=plain))
     session = fit_gan(
-        generator, discriminator,
+        generator,
+        discriminator,
         torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.5, 0.999)),
         torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.999)),
-        Stream(rank=runtime.rank, world=runtime.world), discriminator_step=discriminator_step,
-        generator_step=generator_step, settings=loop, runtime=runtime, run_dir=run_dir, resume=resume,
+        Stream(rank=runtime.rank, world=runtime.world),
+        discriminator_step=discriminator_step,
+        generator_step=generator_step,
+        settings=loop,
+        runtime=runtime,
+        run_dir=run_dir,
+        resume=resume,
     )
     return session, runtime.unwrap(generator), runtime.unwrap(discriminator)

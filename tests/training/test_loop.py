@@ -143,7 +143,9 @@ def test_leaving_out_any_part_of_the_checkpoint_breaks_equality(tmp_path, monkey
 
     monkeypatch.setattr(Session, "_restore", forgetful)
     resumed, actual = problem.run_fit(tmp_path / "parts", resume=True)
-    same = all(torch.equal(a, b) for a, b in zip(actual.state_dict().values(), expected.state_dict().values(), strict=True))
+    same = all(
+        torch.equal(a, b) for a, b in zip(actual.state_dict().values(), expected.state_dict().values(), strict=True)
+    )
     same_average = all(torch.equal(resumed.ema.average[k], v) for k, v in straight.ema.average.items())
     assert not (same and same_average)
 
@@ -208,7 +210,7 @@ def test_the_discriminator_step_leaves_the_generator_without_gradients_and_vice_
     g, d = problem.make_players()
     problem.discriminator_step(g, d, problem.Stream()[0])[0].backward()
     assert all(p.grad is None for p in g.parameters())
-    _, generator, discriminator = problem.run_fit_gan(steps=1)
+    _, _, discriminator = problem.run_fit_gan(steps=1)
     before = [p.grad.clone() for p in discriminator.parameters()]
     assert all(p.requires_grad for p in discriminator.parameters())
     assert len(before) == 4

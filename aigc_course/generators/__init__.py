@@ -1,0 +1,15 @@
+"""Trained models as generators: text, images and sound from a checkpoint alone."""
+
+from aigc_course.generators.load import load_generator
+from aigc_course.generators.makers import AudioGenerator, ImageGenerator, TextGenerator
+from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
+
+__all__ = [
+    "AudioGenerator",
+    "GeneratedAudio",
+    "GeneratedImages",
+    "GeneratedText",
+    "ImageGenerator",
+    "TextGenerator",
+    "load_generator",
+]

@@ -1,0 +1,74 @@
+"""From a checkpoint to the generator that it holds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aigc_course.errors import CheckpointError
+from aigc_course.generators.makers import AudioGenerator, ImageGenerator, TextGenerator
+from aigc_course.recipes import RECIPES, Run, audio_vae, checkpoint_path, image_gan, image_vae, text_gpt
+from aigc_course.recipes.recipe import weights_of
+from aigc_course.training import checkpoint
+
+AnyGenerator = TextGenerator | ImageGenerator | AudioGenerator
+
+
+def load_generator(run: Run | str | Path) -> AnyGenerator:
+    """The generator in a run: a `Run`, its directory, or a checkpoint file.
+
+    Raises: CheckpointError when there is none, it is damaged, or a recipe made it that this version lacks.
+    """
+    path = checkpoint_path(run)
+    tree = checkpoint.load(path, only=("config", "model", "ema"))
+    loaders: dict[str, Callable[[dict[str, Any], str], AnyGenerator]] = {
+        "text-gpt": _text_gpt,
+        "image-gan": _image_gan,
+        "image-vae": _image_vae,
+        "audio-vae": _audio_vae,
+    }
+    recipe = tree["config"].get("recipe")
+    if recipe not in loaders:
+        raise CheckpointError(f"{path} was made by {recipe!r}, not by one of {', '.join(RECIPES)}")
+    return loaders[recipe](tree, str(path))
+
+
+def _ready(model: torch.nn.Module, tree: dict[str, Any], where: str, player: str = "model") -> Any:
+    """The model with the checkpoint's weights, for use."""
+    checkpoint.load_weights(model, weights_of(tree, player), where)
+    return model.eval().requires_grad_(False)
+
+
+def _text_gpt(tree: dict[str, Any], where: str) -> TextGenerator:
+    model, tokenizer = text_gpt.rebuild(tree)
+    return TextGenerator(_ready(model, tree, where), tokenizer)
+
+
+def _image_gan(tree: dict[str, Any], where: str) -> ImageGenerator:
+    model = _ready(image_gan.rebuild(tree), tree, where, "generator")
+    data = tree["config"]["data"]
+
+    def draw(labels: torch.Tensor | None, count: int, seed: int) -> torch.Tensor:
+        images = image_gan.sample_images(model, labels, seed, num_images=count)  # in [-1, 1]
+        return image_gan.crop_to(images, data["image_size"]) / 2 + 0.5
+
+    return ImageGenerator(draw, data["class_names"] if model.config.n_classes else ())
+
+
+def _image_vae(tree: dict[str, Any], where: str) -> ImageGenerator:
+    model = _ready(image_vae.rebuild(tree), tree, where)
+
+    def draw(labels: torch.Tensor | None, count: int, seed: int) -> torch.Tensor:
+        return image_vae.sample_images(model, labels, seed, num_images=count)
+
+    return ImageGenerator(draw, tree["config"]["data"]["class_names"] if model.config.n_classes else ())
+
+
+def _audio_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
+    model, data = _ready(audio_vae.rebuild(tree), tree, where), tree["config"]["data"]
+
+    def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> torch.Tensor:
+        return audio_vae.sample_waveforms(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
+
+    return AudioGenerator(draw, data["class_names"], data["speaker_names"], data["sample_rate_hz"])

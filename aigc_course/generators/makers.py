@@ -1,0 +1,203 @@
+"""The three generators. Each is a model in evaluation mode with what it needs to read its output."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from aigc_course.data.tokenizer import SEPARATOR, Tokenizer
+from aigc_course.errors import UsageError, unknown
+from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
+from aigc_course.models.gpt import GPT
+from aigc_course.models.sampling import sample_tokens
+
+MOST_TEXTS, MOST_IMAGES, MOST_SAMPLES = 10_000, 10_000, 10_000_000
+"""More than this in one call is taken for a slip."""
+
+Label = int | str
+
+
+class TextGenerator:
+    """Writes text with a trained GPT."""
+
+    def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
+        self.model, self.tokenizer = model.eval(), tokenizer
+
+    def generate(
+        self,
+        text_input: str = "",
+        *,
+        num_texts: int = 1,
+        max_length: int = 300,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+    ) -> GeneratedText:
+        """Go on from `text_input` to the end of the document, or for `max_length` characters.
+
+        Args:
+            text_input: what the text begins with; characters that the model does not know are passed over.
+            num_texts: how many continuations.
+            temperature: 1 samples from the model; below 1 safer, 0 the likeliest character each time.
+            top_k: sample among the k likeliest only.
+            seed: the same seed gives the same text; None a new one each time.
+
+        Returns: the text, `text_input` included.
+        Raises: UsageError for a value that is not allowed.
+        """
+        if not isinstance(text_input, str):
+            raise UsageError(f"text_input must be text, but is {type(text_input).__name__}")
+        _require_count("num_texts", num_texts, MOST_TEXTS)
+        _require_count("max_length", max_length, MOST_SAMPLES)
+        prompt = self.tokenizer.encode(SEPARATOR + " ".join(text_input.split("\n")))
+        known = [i for i in prompt if i != 0]
+        source = torch.Generator(self.model.token_embedding.weight.device).manual_seed(_seed(seed))
+        made = sample_tokens(
+            self.model,
+            [known] * num_texts,
+            max_new_tokens=max_length,
+            stop_id=self.tokenizer.encode(SEPARATOR)[0],
+            generator=source,
+            temperature=temperature,
+            top_k=top_k,
+        )
+        return GeneratedText([text_input + self.tokenizer.decode(ids) for ids in made])
+
+
+class ImageGenerator:
+    """Paints images with a trained GAN or VAE.
+
+    `draw(labels, count, seed)` is the model: labels (count,) or None -> (count, C, H, W) in [0, 1].
+    """
+
+    def __init__(
+        self, draw: Callable[[torch.Tensor | None, int, int], torch.Tensor], class_names: Sequence[str]
+    ) -> None:
+        self._draw, self.class_names = draw, tuple(class_names)
+
+    def generate_images(
+        self,
+        num_images: int = 10,
+        *,
+        label: Label | Sequence[Label] | None = None,
+        seed: int | None = None,
+    ) -> GeneratedImages:
+        """Make `num_images` images.
+
+        Args:
+            label: a class by name or number for all, or one for each image; None takes the classes in turn.
+            seed: the same seed gives the same images; None new ones each time.
+
+        Raises: UsageError for a value that is not allowed, or a label where the model is not conditional.
+        """
+        _require_count("num_images", num_images, MOST_IMAGES)
+        labels = choose_labels(label, num_images, self.class_names)
+        images = self._draw(labels, num_images, _seed(seed))
+        captions = [self.class_names[i] for i in labels] if labels is not None else [""] * num_images
+        return GeneratedImages(images, captions)
+
+
+class AudioGenerator:
+    """Speaks (or dials) with a trained audio VAE.
+
+    `draw(labels, speakers, seed, temperature)` is the model: labels (B,) -> waveforms (B, T) in [-1, 1].
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[torch.Tensor, torch.Tensor | None, int, float], torch.Tensor],
+        class_names: Sequence[str],
+        speaker_names: Sequence[str],
+        sample_rate_hz: int,
+    ) -> None:
+        self._draw = draw
+        self.class_names, self.speaker_names = tuple(class_names), tuple(speaker_names)
+        self.sample_rate_hz = sample_rate_hz
+
+    def generate_audio(
+        self,
+        num_samples: int = 10_000,
+        *,
+        label: Label | Sequence[Label] | None = None,
+        speaker: Label | None = None,
+        seed: int | None = None,
+        temperature: float = 1.0,
+    ) -> GeneratedAudio:
+        """Make a sound of exactly `num_samples` samples: one class after another until it is filled, then cut.
+
+        Args:
+            label: the class to say by name or number, again and again, or several in turn; None takes all in turn.
+            speaker: who says it, where the model knows speakers; None draws one at random.
+            seed: the same seed gives the same sound; None a new one each time.
+            temperature: scale of the latent noise; below 1 gives more typical sounds.
+
+        Raises: UsageError for a value that is not allowed.
+        """
+        _require_count("num_samples", num_samples, MOST_SAMPLES)
+        length = self._draw(torch.zeros(1, dtype=torch.int64), None, 0, 0.0).shape[1]
+        count = -(-num_samples // length)
+        labels = choose_labels(label, count, self.class_names, in_turn=True)
+        assert labels is not None
+        speakers = None
+        if speaker is not None:
+            if not self.speaker_names:
+                raise UsageError("this model does not know speakers; leave speaker out")
+            speakers = torch.full((count,), _number(speaker, self.speaker_names, "speaker"))
+        sounds = self._draw(labels, speakers, _seed(seed), _checked(temperature))
+        said = " ".join(self.class_names[i] for i in labels)
+        return GeneratedAudio(fade_end(sounds.reshape(-1)[:num_samples]), self.sample_rate_hz, caption=said)
+
+
+def fade_end(waveform: torch.Tensor, fade_samples: int = 80) -> torch.Tensor:
+    """The waveform (T,) with its last samples faded to zero, so that a cut does not click."""
+    n = min(fade_samples, len(waveform))
+    faded = waveform.clone()
+    faded[len(waveform) - n :] *= torch.linspace(1, 0, n)
+    return faded
+
+
+def choose_labels(
+    label: Label | Sequence[Label] | None, count: int, class_names: Sequence[str], *, in_turn: bool = False
+) -> torch.Tensor | None:
+    """(count,) int64 class numbers; None for a model without classes.
+
+    A sequence has one label for each, or (`in_turn`) is repeated until there are enough.
+    """
+    if not class_names:
+        if label is not None:
+            raise UsageError("this model was trained without classes; leave label out")
+        return None
+    if label is None:
+        return torch.arange(count) % len(class_names)
+    several = [label] if isinstance(label, int | str) else list(label)
+    numbers = torch.tensor([_number(one, class_names, "label") for one in several])
+    if isinstance(label, int | str) or (in_turn and several):
+        return numbers.repeat(-(-count // len(numbers)))[:count]
+    if len(several) != count:
+        raise UsageError(f"there are {len(several)} labels for {count} images; give one for all, or one for each")
+    return numbers
+
+
+def _number(label: Any, names: Sequence[str], what: str) -> int:
+    """The index of a name, or a number that is one."""
+    if isinstance(label, str) and label in names:
+        return names.index(label)
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(names):
+        return label
+    raise unknown(what, label, names)
+
+
+def _require_count(name: str, value: Any, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise UsageError(f"{name} must be a whole number from 1 to {most}, but is {value!r}")
+
+
+def _checked(temperature: float) -> float:
+    if not temperature >= 0:
+        raise UsageError(f"temperature must be at least 0, but is {temperature}")
+    return temperature
+
+
+def _seed(seed: int | None) -> int:
+    return secrets.randbits(31) if seed is None else seed

@@ -1,0 +1,169 @@
+"""Generators from checkpoints of smoke runs: shapes, ranges, seeds, labels, files, and what is refused."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+import aigc_course as aigc
+from aigc_course.errors import CheckpointError, UsageError
+from aigc_course.generators.makers import choose_labels, fade_end
+from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One smoke run of each recipe."""
+    base = tmp_path_factory.mktemp("runs")
+    names = ("text-gpt", "image-gan", "image-vae", "audio-vae")
+    return {name: aigc.train(name, profile="smoke", run_dir=base / name) for name in names}
+
+
+def test_text_begins_with_the_input_and_follows_its_seed(runs):
+    generator = aigc.load_generator(runs["text-gpt"])
+    text = generator.generate("the ", seed=3, max_length=40)
+    assert isinstance(text, str)
+    assert text.startswith("the ")
+    assert text == generator.generate("the ", seed=3, max_length=40)
+    assert text != generator.generate("the ", seed=4, max_length=40)
+    assert len(text) <= 44
+    assert "\n" not in text
+
+
+def test_text_in_a_batch_and_unknown_characters(runs):
+    generator = aigc.load_generator(runs["text-gpt"])
+    texts = generator.generate("日本 \ufffd", num_texts=3, seed=1, max_length=10)
+    assert len(texts.texts) == 3
+    assert all(text.startswith("日本 \ufffd") for text in texts.texts)
+    assert all("\ufffd" not in text[4:] for text in texts.texts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"text_input": 5}, "must be text"),
+        ({"num_texts": 0}, "num_texts must be a whole number from 1"),
+        ({"max_length": True}, "max_length must be"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"top_k": 0}, "top_k"),
+    ],
+)
+def test_text_refuses_what_is_not_allowed(runs, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        aigc.load_generator(runs["text-gpt"]).generate(**arguments)
+
+
+@pytest.mark.parametrize(("recipe", "shape"), [("image-gan", (3, 32, 32)), ("image-vae", (1, 8, 8))])
+def test_images_have_the_size_of_the_data_and_follow_seed_and_label(runs, recipe, shape):
+    generator = aigc.load_generator(runs[recipe])
+    images = generator.generate_images(num_images=10, seed=0)
+    assert images.tensor.shape == (10, *shape)
+    assert 0 <= images.tensor.min() <= images.tensor.max() <= 1
+    assert images.captions == generator.class_names
+    assert torch.equal(images.tensor, generator.generate_images(10, seed=0).tensor)
+    assert not torch.equal(images.tensor, generator.generate_images(10, seed=1).tensor)
+    one = generator.generate_images(3, label=generator.class_names[2], seed=0)
+    assert one.captions == (generator.class_names[2],) * 3
+    with pytest.raises(UsageError, match=r"unknown label 'squid'.*Allowed"):
+        generator.generate_images(3, label="squid")
+    with pytest.raises(UsageError, match="2 labels for 3 images"):
+        generator.generate_images(3, label=[0, 1])
+    with pytest.raises(UsageError, match="num_images"):
+        generator.generate_images(0)
+
+
+def test_an_unconditional_gan_refuses_labels(tmp_path):
+    run = aigc.train("image-gan", profile="smoke", run_dir=tmp_path / "run", overrides=["conditional=false"])
+    generator = aigc.load_generator(run)
+    assert generator.generate_images(2, seed=0).captions == ("", "")
+    with pytest.raises(UsageError, match="without classes"):
+        generator.generate_images(2, label=0)
+
+
+@pytest.mark.parametrize("num_samples", [1, 100, 3200, 10_000])
+def test_audio_has_exactly_the_samples_asked_for(runs, num_samples):
+    generator = aigc.load_generator(runs["audio-vae"])
+    sound = generator.generate_audio(num_samples=num_samples, label="7", seed=0)
+    assert sound.waveform.shape == (num_samples,)
+    assert sound.waveform.abs().max() <= 1
+    assert torch.isfinite(sound.waveform).all()
+    assert sound.waveform[-1] == 0
+    assert set(sound.caption.split()) == {"7"}
+    again = generator.generate_audio(num_samples=num_samples, label="7", seed=0)
+    assert torch.equal(sound.waveform, again.waveform)
+
+
+def test_audio_says_its_labels_in_turn_and_refuses_speakers_it_does_not_know(runs):
+    generator = aigc.load_generator(runs["audio-vae"])
+    assert generator.generate_audio(9600, label=["1", "2"], seed=0).caption == "1 2 1"
+    with pytest.raises(UsageError, match="does not know speakers"):
+        generator.generate_audio(speaker="jackson")
+
+
+def test_results_save_themselves(tmp_path):
+    text = GeneratedText(["one", "zwei é"])
+    assert text.save(tmp_path / "a.txt").read_text(encoding="utf-8") == "one\nzwei é\n"
+    images = GeneratedImages(torch.linspace(0, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4))
+    with Image.open(images.save(tmp_path / "a.png")) as picture:
+        pixels = np.array(picture)
+    assert pixels.shape == (8, 14, 3)
+    expected = images.tensor[1].mul(255).round().permute(1, 2, 0).numpy().astype(np.uint8)
+    np.testing.assert_array_equal(pixels[2:6, 8:12], expected)
+    sound = GeneratedAudio(torch.sin(torch.arange(800) * 0.3) * 0.5, 8000)
+    wave, rate = soundfile.read(sound.save(tmp_path / "a.wav"))
+    assert rate == 8000
+    np.testing.assert_allclose(wave, sound.numpy(), atol=1e-4)
+    for result, wrong in ((text, "a.png"), (images, "a.wav"), (sound, "a.txt")):
+        with pytest.raises(UsageError, match="must end in"):
+            result.save(tmp_path / wrong)
+
+
+def test_results_show_themselves_without_scripts_and_escape_text():
+    shown = GeneratedText(["<script>alert(1)</script>"])._repr_html_()
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
+    images = GeneratedImages(torch.zeros(2, 1, 8, 8), ["a<b", "c"])._repr_html_()
+    assert images.count("data:image/png;base64,") == 2
+    assert "a&lt;b" in images
+    sound = GeneratedAudio(torch.zeros(4000), 8000)._repr_html_()
+    assert sound.count("data:image/png;base64,") == 1
+    assert sound.count("data:audio/wav;base64,") == 1
+
+
+def test_images_index_as_imshow_wants_them():
+    colour = GeneratedImages(torch.rand(3, 3, 5, 6))
+    assert colour[0].shape == (5, 6, 3)
+    torch.testing.assert_close(colour[1][..., 2], colour.tensor[1, 2])
+    assert GeneratedImages(torch.rand(3, 1, 5, 6))[0].cpu().numpy().shape == (5, 6)
+    assert len(list(colour)) == 3
+    assert len(colour[1:]) == 2
+
+
+def test_choose_labels():
+    names = ("a", "b", "c")
+    assert choose_labels(None, 5, names).tolist() == [0, 1, 2, 0, 1]
+    assert choose_labels("c", 2, names).tolist() == [2, 2]
+    assert choose_labels([0, "b"], 2, names).tolist() == [0, 1]
+    assert choose_labels(None, 5, ()) is None
+    for wrong in (3, -1, True, "d", 1.0):
+        with pytest.raises(UsageError, match="unknown label"):
+            choose_labels([wrong], 1, names)
+
+
+def test_fade_end_touches_the_end_alone():
+    faded = fade_end(torch.ones(200), 80)
+    assert torch.equal(faded[:120], torch.ones(120))
+    torch.testing.assert_close(faded[120:], torch.linspace(1, 0, 80))
+
+
+def test_what_is_not_a_checkpoint_is_named(tmp_path, runs):
+    with pytest.raises(CheckpointError, match="there is no run or checkpoint"):
+        aigc.load_generator(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        aigc.load_generator(tmp_path / "empty")
+    content = (runs["text-gpt"].directory / "last.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(content[:-10])
+    with pytest.raises(CheckpointError, match="damaged"):
+        aigc.load_generator(tmp_path / "cut.safetensors")
