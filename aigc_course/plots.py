@@ -180,13 +180,15 @@ class LivePlot:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7, 4), layout="constrained")
+        figure = Figure(figsize=(7, 4))
         FigureCanvasAgg(figure)
+        # Fixed margins with room for a title of two lines: fitting them takes longer than all the rest.
+        figure.subplots_adjust(left=0.12, right=0.97, bottom=0.14, top=0.87)
         columns = _columns(history, self.names)
         title = self.title if columns else f"Waiting for {' and '.join(self.names)}"
         _draw_history(figure.add_subplot(), columns, self.floor, title, "")
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=130)
+        figure.savefig(buffer, format="png", dpi=130, pil_kwargs={"compress_level": 1})
         return buffer.getvalue()
 
 

@@ -263,6 +263,7 @@ def test_live_plot_draws_what_is_recorded_so_far(monkeypatch: pytest.MonkeyPatch
     live(history_of(ROWS))
     assert lines(drawn[1])["validation loss"] == ([20, 40], [2.5, 1.25])
     assert lines(drawn[1])["floor: 2"][1] == [2.0, 2.0]
+    assert_nothing_cropped(drawn[1].figure)
 
 
 def test_live_plot_does_nothing_outside_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
