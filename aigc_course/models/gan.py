@@ -6,6 +6,7 @@ discriminator by projection (Miyato & Koyama 2018, arXiv:1802.05637).
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,13 @@ class GANConfig:
     latent_dim: int = 64  # length of z
     width: int = 64  # feature maps at the largest resolution; they double as the resolution halves
     n_classes: int = 0  # 0: unconditional
+    upsample: Literal["transposed", "nearest"] = "transposed"  # DCGAN's way, or copied pixels and a convolution
+    discriminator_norm: Literal["batch", "none"] = "batch"  # "none" where a gradient penalty keeps D smooth
 
     def __post_init__(self) -> None:
+        for name, allowed in (("upsample", ("transposed", "nearest")), ("discriminator_norm", ("batch", "none"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, but must be one of {', '.join(allowed)}")
         require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width)
         require_class_count(n_classes=self.n_classes)
         if self.image_size < 8 or self.image_size & (self.image_size - 1):
@@ -50,13 +56,17 @@ class Generator(nn.Module):
         inputs = config.latent_dim * (2 if config.n_classes else 1)
         self.project = nn.Linear(inputs, maps[0] * _SMALLEST**2, bias=False)
         self.project_norm = nn.Sequential(nn.BatchNorm2d(maps[0]), nn.ReLU(inplace=True))
-        self.upsample = nn.Sequential(*(_up(a, b) for a, b in pairwise(maps)))
-        self.to_image = nn.ConvTranspose2d(maps[-1], config.channels, kernel_size=4, stride=2, padding=1)
+        self.upsample = nn.Sequential(*(_up(a, b, config.upsample) for a, b in pairwise(maps)))
+        if config.upsample == "transposed":
+            self.to_image: nn.Module = nn.ConvTranspose2d(maps[-1], config.channels, kernel_size=4, stride=2, padding=1)
+        else:
+            to_channels = nn.Conv2d(maps[-1], config.channels, kernel_size=3, padding=1)
+            self.to_image = nn.Sequential(_up(maps[-1], maps[-1], config.upsample), to_channels)
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw the weights as DCGAN does."""
-        _initialise(self)
+        """Draw the weights as DCGAN does, or by fan-in where pixels are copied."""
+        _initialise(self, he=self.config.upsample == "nearest")
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images for latent vectors.
@@ -84,16 +94,16 @@ class Discriminator(nn.Module):
         self.config = config
         maps = config.feature_maps
         self.from_image = nn.Sequential(
-            nn.Conv2d(config.channels, maps[0], kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)
+            nn.Conv2d(config.channels, maps[0], kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2)
         )
-        self.downsample = nn.Sequential(*(_down(a, b) for a, b in pairwise(maps)))
+        self.downsample = nn.Sequential(*(_down(a, b, config.discriminator_norm) for a, b in pairwise(maps)))
         self.to_logit = nn.Linear(maps[-1] * _SMALLEST**2, 1)
         self.class_weights = nn.Embedding(config.n_classes, maps[-1]) if config.n_classes else None
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw the weights as DCGAN does."""
-        _initialise(self)
+        """Draw the weights as DCGAN does, or by fan-in where no batch norm sets the scale."""
+        _initialise(self, he=self.config.discriminator_norm == "none")
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """How real images look: positive is real.
@@ -114,31 +124,32 @@ class Discriminator(nn.Module):
         return logits + (self.class_weights(known) * features.sum(dim=(2, 3))).sum(dim=1)
 
 
-def _up(inputs: int, outputs: int) -> nn.Sequential:
-    """A generator block: twice the side."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+def _up(inputs: int, outputs: int, upsample: str) -> nn.Sequential:
+    """A generator block: twice the side. How it grows is decided here and at `to_image`."""
+    if upsample == "transposed":
+        grow: list[nn.Module] = [nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False)]
+    else:
+        grow = [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)]
+    return nn.Sequential(*grow, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-def _down(inputs: int, outputs: int) -> nn.Sequential:
+def _down(inputs: int, outputs: int, norm: str) -> nn.Sequential:
     """A discriminator block: half the side. How the discriminator is normalised is decided here alone."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.LeakyReLU(0.2, inplace=True),
-    )
+    convolution = nn.Conv2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=norm == "none")
+    norms = [nn.BatchNorm2d(outputs)] if norm == "batch" else []
+    return nn.Sequential(convolution, *norms, nn.LeakyReLU(0.2))
 
 
-def _initialise(network: nn.Module) -> None:
+def _initialise(network: nn.Module, *, he: bool) -> None:
     """N(0, 0.02) for convolutions, projections and class weights, N(1, 0.02) for batch norm's scale, zero biases.
 
-    A generator's label embedding is an input beside z, so it starts with z's scale: N(0, 1).
+    With `he`, convolutions get He-normal weights for LeakyReLU 0.2 (He et al. 2015) instead. A generator's label
+    embedding is an input beside z, so it starts with z's scale: N(0, 1).
     """
     for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+        if he and isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, 0.2)
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=1.0 if name == "label_embedding" else 0.02)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, mean=1.0, std=0.02)

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -14,7 +14,13 @@ from aigc_course.data.batches import ImageBatches, generator
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
-from aigc_course.losses.adversarial import discriminator_bce, generator_non_saturating, gradient_penalty
+from aigc_course.losses.adversarial import (
+    discriminator_bce,
+    discriminator_relativistic,
+    generator_non_saturating,
+    generator_relativistic,
+    gradient_penalty,
+)
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
 from aigc_course.training import LoopSettings, Runtime, Session, fit_gan
@@ -34,7 +40,8 @@ class ImageGANSettings:
     generator_learning_rate: float = 2e-4  # peak
     discriminator_learning_rate: float = 2e-4  # peak
     beta1: float = 0.5  # Adam's memory of the gradient
-    gradient_penalty: float = 0.0  # gamma of R1 on real images; 0 switches it off
+    loss: Literal["non-saturating", "relativistic"] = "non-saturating"  # DCGAN's, or R3GAN's comparison of pairs
+    gradient_penalty: float = 0.0  # gamma of R1 + R2, on real and on generated images; 0 switches them off
     flip: bool = False  # show the images mirrored half of the time
     evaluation_samples: int = 1000  # drawn by `evaluate`
 
@@ -81,36 +88,49 @@ def profile(name: str) -> ImageGANSettings:
 
 
 def discriminator_step(
-    generator: nn.Module, discriminator: nn.Module, batch: dict[str, torch.Tensor], *, gamma: float = 0.0
+    generator: nn.Module,
+    discriminator: nn.Module,
+    batch: dict[str, torch.Tensor],
+    *,
+    loss: str = "non-saturating",
+    gamma: float = 0.0,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Tell real images from generated ones; the generator only draws. Real and fake have the same labels.
 
     The batch holds images (B, C, H, W) in [-1, 1], z_discriminator and z_generator (B, latent_dim) from N(0, I) and,
-    where the models are conditional, labels (B,). `gamma` weighs R1, gamma / 2 times the mean penalty.
+    where the models are conditional, labels (B,). `gamma` weighs R1 + R2, gamma / 2 times their mean penalties.
     """
     real, labels = batch["images"].contiguous(memory_format=torch.channels_last), batch.get("labels")
     with torch.no_grad():
-        fake = generator(batch["z_discriminator"], labels)
+        fake = generator(batch["z_discriminator"], labels).float()
     real.requires_grad_(gamma > 0)
+    fake.requires_grad_(gamma > 0)
     logits_real = discriminator(real, labels).float()
     logits_fake = discriminator(fake, labels).float()
-    loss = discriminator_bce(logits_real=logits_real, logits_fake=logits_fake)
+    judge = discriminator_relativistic if loss == "relativistic" else discriminator_bce
+    total = judge(logits_real=logits_real, logits_fake=logits_fake)
     metrics = {
         "real_judged_real": (logits_real.detach() > 0).float().mean(),
         "fake_judged_real": (logits_fake.detach() > 0).float().mean(),
     }
     if gamma > 0:
-        loss = loss + gamma / 2 * gradient_penalty(logits=logits_real, images=real).mean()
-    return loss, metrics
+        r1 = gradient_penalty(logits=logits_real, images=real).mean()
+        r2 = gradient_penalty(logits=logits_fake, images=fake).mean()
+        total = total + gamma / 2 * (r1 + r2)
+    return total, metrics
 
 
 def generator_step(
-    generator: nn.Module, discriminator: nn.Module, batch: dict[str, torch.Tensor]
+    generator: nn.Module, discriminator: nn.Module, batch: dict[str, torch.Tensor], *, loss: str = "non-saturating"
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Draw new images of the same classes; the loss is how surely the discriminator takes them for fakes."""
     labels = batch.get("labels")
-    fake = generator(batch["z_generator"], labels)
-    return generator_non_saturating(logits_fake=discriminator(fake, labels)), {}
+    logits_fake = discriminator(generator(batch["z_generator"], labels), labels)
+    if loss == "non-saturating":
+        return generator_non_saturating(logits_fake=logits_fake), {}
+    with torch.no_grad():
+        logits_real = discriminator(batch["images"], labels)
+    return generator_relativistic(logits_real=logits_real, logits_fake=logits_fake), {}
 
 
 def train(job: Job) -> Session:
@@ -134,8 +154,8 @@ def train(job: Job) -> Session:
         adam_g,
         adam_d,
         training_batches(settings, model_config, dataset, runtime),
-        discriminator_step=partial(discriminator_step, gamma=settings.gradient_penalty),
-        generator_step=generator_step,
+        discriminator_step=partial(discriminator_step, loss=settings.loss, gamma=settings.gradient_penalty),
+        generator_step=partial(generator_step, loss=settings.loss),
         settings=loop,
         runtime=runtime,
         run_dir=job.run_dir,

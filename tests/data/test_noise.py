@@ -43,7 +43,7 @@ def test_distributions() -> None:
     stream = make(batch_size=4000)
     normal, uniform = stream.noise(0)["noise"], stream.noise(0)["thresholds"]
     assert abs(normal.mean()) < 0.03 and abs(normal.std() - 1) < 0.03
-    assert 0 <= uniform.min() and uniform.max() < 1
+    assert uniform.min() >= 0 and uniform.max() < 1
     assert abs(uniform.mean() - 0.5) < 0.01 and abs(uniform.var() - 1 / 12) < 0.005
 
 
