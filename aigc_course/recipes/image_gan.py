@@ -1,4 +1,4 @@
-"""`image-gan`: a DCGAN that draws images of a class asked for."""
+"""`image-gan`: a GAN that draws images of a class asked for."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -60,30 +60,33 @@ class ImageGANSettings:
 def profile(name: str) -> ImageGANSettings:
     """The settings of a profile."""
     quick = ImageGANSettings(
-        model=GANConfig(latent_dim=32, width=24),
+        model=GANConfig(latent_dim=16, width=24, upsample="nearest", discriminator_norm="none"),
         loop=LoopSettings(
-            steps=1500, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.99
+            steps=1000, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.995
         ),
         generator_learning_rate=1e-3,
         discriminator_learning_rate=1e-3,
+        beta1=0.0,
+        loss="relativistic",
+        gradient_penalty=0.1,
     )
     laptop = dataclasses.replace(
         quick,
         data="cifar10",
         flip=True,
-        model=GANConfig(latent_dim=64, width=32),
+        model=dataclasses.replace(quick.model, latent_dim=64, width=32),
         loop=dataclasses.replace(quick.loop, steps=10000, batch_size=64, ema_decay=0.999),
         generator_learning_rate=4e-4,
         discriminator_learning_rate=4e-4,
     )
     full = dataclasses.replace(
         laptop,
-        model=GANConfig(latent_dim=128, width=128),
+        model=dataclasses.replace(quick.model, latent_dim=128, width=128),
         loop=dataclasses.replace(laptop.loop, steps=100000, ema_decay=0.9995),
         generator_learning_rate=2e-4,
         discriminator_learning_rate=2e-4,
     )
-    small = smoke(quick, model=GANConfig(latent_dim=4, width=4), evaluation_samples=20)
+    small = smoke(quick, model=dataclasses.replace(quick.model, latent_dim=4, width=4), evaluation_samples=20)
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 
 
@@ -281,7 +284,7 @@ def _description(dataset: ImageSet) -> dict[str, Any]:
 RECIPE = Recipe(
     name="image-gan",
     kind="images",
-    summary="a DCGAN that draws images of a class asked for",
+    summary="a GAN that draws images of a class asked for",
     settings_type=ImageGANSettings,
     profile=profile,
     train=train,
