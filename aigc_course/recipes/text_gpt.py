@@ -40,7 +40,7 @@ def profile(name: str) -> TextGPTSettings:
     quick = TextGPTSettings(
         model=GPTConfig(vocab_size=1, context_length=128, d_model=128, n_layers=3, n_heads=4, position="rotary"),
         loop=LoopSettings(
-            steps=1200, batch_size=8, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=400
+            steps=1000, batch_size=8, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
         ),
     )
     laptop = TextGPTSettings(
