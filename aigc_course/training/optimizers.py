@@ -1,18 +1,10 @@
-"""Optimizers for transformers: AdamW alone, or Muon for the matrices inside and AdamW for the rest."""
+"""The optimizer of transformers here: Muon for the matrices inside, AdamW for the rest."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
-
-
-def adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves biases and norms alone (Loshchilov & Hutter 2019)."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
 
 
 class Together(torch.optim.Optimizer):
