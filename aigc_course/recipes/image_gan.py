@@ -10,7 +10,7 @@ from torch import nn
 
 from aigc_course.config import from_dict
 from aigc_course.data import toy_shapes
-from aigc_course.data.batches import ImageBatches, generator
+from aigc_course.data.batches import ImageBatches
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
@@ -22,10 +22,10 @@ from aigc_course.losses.adversarial import (
     gradient_penalty,
 )
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
+from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
 from aigc_course.training import LoopSettings, Runtime, Session, fit_gan
 
-_AT_ONCE = 250  # images, where there is no gradient
 _BLACK = 0  # what images are padded with, a grey level; -1 for the networks
 
 
@@ -225,7 +225,6 @@ def crop_to(images: torch.Tensor, size: int) -> torch.Tensor:
     return images[..., before : before + size, before : before + size]
 
 
-@torch.no_grad()
 def sample_images(
     model: Generator, labels: torch.Tensor | None, seed: int, *, num_images: int | None = None
 ) -> torch.Tensor:
@@ -236,16 +235,8 @@ def sample_images(
     Returns: (B, C, image_size, image_size) float32 on the CPU, in [-1, 1]; padding is still there.
     Raises: UsageError when the labels don't fit the model, or nobody says how many images.
     """
-    if labels is None and num_images is None:
-        raise UsageError("sample_images needs labels, one for each image, or num_images for an unconditional model")
-    count = len(labels) if labels is not None else int(num_images or 0)
     device = next(model.parameters()).device
-    z = torch.randn((count, model.config.latent_dim), generator=generator(seed, "sample", 0))
-    parts = [
-        model(z[rows].to(device), None if labels is None else labels[rows].to(device)).float().cpu()
-        for rows in torch.arange(count).split(_AT_ONCE)
-    ]
-    return torch.cat(parts)
+    return images_from_prior(model, model.config.latent_dim, device, labels, seed, num_images)
 
 
 def rebuild(tree: dict[str, Any]) -> Generator:

@@ -30,6 +30,7 @@ from aigc_course.losses.reconstruction import bernoulli_nll
 from aigc_course.losses.variational import kl_standard_normal, negative_elbo
 from aigc_course.models.vae import ConvVAE, VAEConfig
 from aigc_course.recipes.elbo import mean_metrics
+from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
 from aigc_course.training import LoopSettings, Runtime, Session, fit
 
@@ -203,7 +204,6 @@ def _validation(
     return {f"validation_{name}": value for name, value in terms.items()}
 
 
-@torch.no_grad()
 def sample_images(
     model: ConvVAE, labels: torch.Tensor | None, seed: int, *, num_images: int | None = None
 ) -> torch.Tensor:
@@ -214,16 +214,9 @@ def sample_images(
     Returns: (B, C, H, W) float32 on the CPU: the probability of each pixel to be white, in [0, 1].
     Raises: UsageError when the labels don't fit the model, or nobody says how many images.
     """
-    if labels is None and num_images is None:
-        raise UsageError("sample_images needs labels, one for each image, or num_images for an unconditional model")
-    count = len(labels) if labels is not None else int(num_images or 0)
     device = next(model.parameters()).device
-    z = torch.randn((count, model.config.latent_dim), generator=generator(seed, "sample", 0))
-    parts = [
-        model.decode(z[rows].to(device), None if labels is None else labels[rows].to(device)).float().sigmoid().cpu()
-        for rows in torch.arange(count).split(_AT_ONCE)
-    ]
-    return torch.cat(parts)
+    logits = images_from_prior(model.decode, model.config.latent_dim, device, labels, seed, num_images)
+    return logits.sigmoid()
 
 
 def rebuild(tree: dict[str, Any]) -> ConvVAE:
