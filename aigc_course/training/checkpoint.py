@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialise
 from safetensors.torch import save_file
 
 from aigc_course import __version__
@@ -47,18 +48,19 @@ def load(path: str | Path, *, only: tuple[str, ...] | None = None) -> dict[str, 
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}")
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if _MARK not in header:
-                raise CheckpointError(f"{path} is a safetensors file, but not a checkpoint of this course")
-            if header[_MARK] != str(FORMAT):
-                raise CheckpointError(
-                    f"{path} has checkpoint format {header[_MARK]} (written by version {header.get('version')}); "
-                    f"this is version {__version__}, which reads format {FORMAT}: install the version that wrote it"
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # All bytes from one open file: `safe_open` opens the name twice, and a training run may replace it in between.
+        content = path.read_bytes()
+        tensors = deserialise(content)
+        header = _header(content)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); it is damaged: delete it or restore a copy") from error
+    if _MARK not in header:
+        raise CheckpointError(f"{path} is a safetensors file, but not a checkpoint of this course")
+    if header[_MARK] != str(FORMAT):
+        raise CheckpointError(
+            f"{path} has checkpoint format {header[_MARK]} (written by version {header.get('version')}); "
+            f"this is version {__version__}, which reads format {FORMAT}: install the version that wrote it"
+        )
     if _digest(header["tree"], tensors) != header["sha256"]:
         raise CheckpointError(f"{path} is damaged: its content does not match its SHA-256; restore a copy")
     tree = json.loads(header["tree"])
@@ -84,6 +86,12 @@ def load_weights(module: torch.nn.Module, weights: dict[str, torch.Tensor], wher
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise CheckpointError(f"{where} is of another model: {'; '.join(problems[:3])}{more}. Nothing was loaded.")
     module.load_state_dict(weights)
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """The text entries of a safetensors file that was parsed before: 8 bytes of length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__", {})
 
 
 def _pack(value: Any, path: str, tensors: dict[str, torch.Tensor], seen: dict[tuple, str]) -> Any:

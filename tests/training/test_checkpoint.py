@@ -1,9 +1,12 @@
 """The checkpoint file: round trip, atomicity, and what is refused."""
 
 import errno
+import itertools
 import json
 import os
 import pickle
+import sys
+import threading
 
 import pytest
 import torch
@@ -69,6 +72,33 @@ def test_one_flipped_bit_anywhere_in_the_tensors_or_the_tree_is_noticed(tmp_path
         path.write_bytes(damaged)
         with pytest.raises(CheckpointError, match=r"damaged"):
             checkpoint.load(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open")
+def test_a_reader_beside_a_writer_sees_one_state_or_the_other(tmp_path):
+    """Read while a thread keeps replacing the file: a mixture of two states would fail the SHA-256."""
+    states = [{"step": step, "model": {"w": torch.full((1000,), float(step))}} for step in range(2)]
+    for step, state in enumerate(states):
+        checkpoint.save(tmp_path / str(step), state)
+    path, done = tmp_path / "last", threading.Event()
+    os.link(tmp_path / "1", path)  # never replaced by itself: rename would leave both names
+
+    def replace_for_ever():
+        for step in itertools.cycle(range(2)):
+            os.link(tmp_path / str(step), tmp_path / "next")
+            os.replace(tmp_path / "next", path)
+            if done.is_set():
+                return
+
+    writer = threading.Thread(target=replace_for_ever)
+    writer.start()
+    try:
+        seen = [checkpoint.load(path) for _ in range(1000)]
+    finally:
+        done.set()
+        writer.join()
+    assert {state["step"] for state in seen} == {0, 1}
+    assert all((state["model"]["w"] == state["step"]).all() for state in seen)
 
 
 def test_other_files_are_told_apart(tmp_path):
