@@ -9,7 +9,15 @@ from aigc_course.exercises.checking import CheckResult, judge
 from aigc_course.exercises.spec import Answer, Exercise
 
 # One module for each subject; each holds a tuple EXERCISES.
-_SUBJECTS = ("language",)
+_SUBJECTS = (
+    "language",
+    "backprop",
+    "optimization",
+    "image_model",
+    "adversarial",
+    "variational",
+    "attention",
+)
 
 
 @cache

@@ -1,0 +1,5 @@
+"""Exercises on the GAN minimax game."""
+
+from aigc_course.exercises.spec import Exercise
+
+EXERCISES: tuple[Exercise, ...] = ()

@@ -1,0 +1,5 @@
+"""Exercises on attention, tokens and sampling."""
+
+from aigc_course.exercises.spec import Exercise
+
+EXERCISES: tuple[Exercise, ...] = ()

@@ -1,0 +1,5 @@
+"""Exercises on a first image model: splits, metrics, reconstruction."""
+
+from aigc_course.exercises.spec import Exercise
+
+EXERCISES: tuple[Exercise, ...] = ()

@@ -1,0 +1,1 @@
+"""Things to touch: explorers that redraw while you move a slider."""
