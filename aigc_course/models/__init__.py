@@ -3,6 +3,7 @@
 from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig, SpectrogramVAEOutput
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.models.gpt import GPT, GPTConfig, KVCache
+from aigc_course.models.linear_gaussian import LinearGaussian, probabilistic_pca
 from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Discriminator",
     "GANConfig",
     "Generator",
+    "LinearGaussian",
+    "probabilistic_pca",
     "ConvVAE",
     "VAEConfig",
     "VAEOutput",
