@@ -10,6 +10,7 @@ from aigc_course.losses.adversarial import (
     generator_saturating,
     gradient_penalty,
 )
+from aigc_course.losses.classification import categorical_nll, log_sum_exp
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.losses.reconstruction import bernoulli_nll, gaussian_nll, mse
 from aigc_course.losses.variational import kl_standard_normal, negative_elbo, reparameterize
@@ -18,6 +19,8 @@ __all__ = [
     "mse",
     "bernoulli_nll",
     "gaussian_nll",
+    "log_sum_exp",
+    "categorical_nll",
     "cross_entropy_nats",
     "reparameterize",
     "kl_standard_normal",
