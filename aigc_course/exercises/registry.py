@@ -16,6 +16,7 @@ _SUBJECTS = (
     "image_model",
     "adversarial",
     "variational",
+    "variational_bounds",
     "attention",
 )
 
