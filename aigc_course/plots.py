@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe & Ito 2008, "Color universal design": told apart with any kind of colour vision; also dashed differently.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES = ("-", "--", "-.", ":")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
 _GAP = 255  # white between the images of a grid
 _TILE_INCHES = 0.9
 _FRAME_SECONDS = 0.032
@@ -117,7 +117,7 @@ def plot_sound(waveform: Tensor, sample_rate_hz: int, title: str = "") -> "tuple
 
     _, (wave_ax, level_ax) = plt.subplots(2, 1, figsize=(7, 4.5), sharex=True, layout="constrained")
     wave_ax.plot(
-        torch.arange(len(samples)).double().numpy() / sample_rate_hz, samples.numpy(), color=_COLOURS[0], lw=0.6
+        torch.arange(len(samples)).double().numpy() / sample_rate_hz, samples.numpy(), color=COLOURS[0], lw=0.6
     )
     reach = max(1.0, samples.abs().max().item())
     wave_ax.set(ylim=(-1.05 * reach, 1.05 * reach), ylabel="amplitude (full scale 1)")
@@ -215,7 +215,7 @@ def _draw_history(
 ) -> "Axes":
     for i, (name, (steps, values)) in enumerate(columns.items()):
         marker = "o" if len(steps) <= 20 else ""
-        colour, dashes = _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)]
+        colour, dashes = COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]
         ax.plot(steps, values, label=_words(name), color=colour, linestyle=dashes, marker=marker, markersize=4)
     if floor is not None:
         ax.axhline(floor, color="0.3", linestyle=":", label=f"floor: {floor:.4g}")
