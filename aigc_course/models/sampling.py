@@ -1,5 +1,6 @@
-"""Sampling of tokens from a GPT, with its cache of keys and values."""
+"""Sampling of tokens: what temperature, top-k and top-p leave of a distribution; a GPT's texts, with a cache."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,16 +19,19 @@ def sample_tokens(
     generator: torch.Generator,
     temperature: float = 1.0,
     top_k: int | None = None,
+    top_p: float | None = None,
     forbidden_ids: Sequence[int] = (0,),
 ) -> list[list[int]]:
     """Continue each prompt; the new tokens alone, without the stop token. Prompts of one length run as one batch.
 
     Beyond the context the cache is filled anew with the last context_length // 2 tokens (at least one).
+    `temperature`, `top_k` and `top_p` are those of `filter_logits`; `forbidden_ids` are never drawn.
     """
     if any(not prompt for prompt in prompts):
         raise UsageError("a prompt is empty; give at least one token, such as the one that begins a document")
-    if temperature < 0 or (top_k is not None and top_k < 1) or max_new_tokens < 0:
-        raise UsageError("allowed are temperature >= 0, top_k >= 1 or None, and max_new_tokens >= 0")
+    if max_new_tokens < 0:
+        raise UsageError(f"max_new_tokens = {max_new_tokens} is not allowed; it must be at least 0")
+    _require_options(temperature, top_k, top_p)
     groups: dict[int, list[int]] = {}
     for row, prompt in enumerate(prompts):
         groups.setdefault(len(prompt), []).append(row)
@@ -47,7 +51,7 @@ def sample_tokens(
                         keep = tokens.shape[1] if tokens.shape[1] <= context else max(1, context // 2)
                         new = tokens[:, -keep:]
                     logits = model(new, cache)[:, -1].float()
-                    new = _draw(logits, temperature, top_k, forbidden_ids, generator)
+                    new = _draw(logits, temperature, top_k, top_p, forbidden_ids, generator)
                     tokens = torch.cat([tokens, new], dim=1)
                     if stop_id is not None:
                         alive &= new[:, 0] != stop_id
@@ -60,14 +64,63 @@ def sample_tokens(
     return result
 
 
+def filter_logits(
+    logits: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> Tensor:
+    """What is left to sample from, in this order: divide by the temperature, keep the top k, keep the nucleus.
+
+    The nucleus is the smallest set of most probable tokens whose probabilities, after the first two, sum to at
+    least `top_p`; it never is empty. Between equal logits the choice is arbitrary, but exactly k are kept.
+
+    Args:
+        logits: (..., V) float; -inf for tokens that are not allowed.
+        temperature: >= 0; 0 keeps the most probable token alone.
+        top_k: at least 1; None, or more than V, keeps all.
+        top_p: in (0, 1]; None, or 1, keeps all.
+    Returns: (..., V), whose softmax is the distribution to draw from; -inf where a token is dropped.
+    Raises: UsageError if an option is out of range.
+    Source: top-k Fan et al. 2018, arXiv:1805.04833; top-p Holtzman et al. 2020, arXiv:1904.09751.
+    """
+    _require_options(temperature, top_k, top_p)
+    if temperature == 0:
+        best = logits.argmax(dim=-1, keepdim=True)
+        return torch.full_like(logits, -torch.inf).scatter(-1, best, 0.0)
+    logits = logits / temperature
+    if top_k is not None and top_k < logits.shape[-1]:
+        values, ids = logits.topk(top_k, dim=-1)
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, ids, values)
+    if top_p is not None and top_p < 1:
+        values, ids = logits.sort(dim=-1, descending=True)
+        probability = values.double().softmax(dim=-1)
+        before = probability.cumsum(dim=-1) - probability  # of all that are more probable; 0 for the first
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, ids, values.masked_fill(before >= top_p, -torch.inf))
+    return logits
+
+
+def _require_options(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    """Raise UsageError that names the option out of range."""
+    if not 0 <= temperature < math.inf:
+        raise UsageError(f"temperature = {temperature} is not allowed; it must be finite and at least 0")
+    if top_k is not None and top_k < 1:
+        raise UsageError(f"top_k = {top_k} is not allowed; it must be at least 1, or None to keep all tokens")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise UsageError(f"top_p = {top_p} is not allowed; it must be in (0, 1], or None to keep all tokens")
+
+
 def _draw(
-    logits: Tensor, temperature: float, top_k: int | None, forbidden_ids: Sequence[int], generator: torch.Generator
+    logits: Tensor,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    forbidden_ids: Sequence[int],
+    generator: torch.Generator,
 ) -> Tensor:
     """Logits (B, V) -> one token per row (B, 1)."""
     logits[:, list(forbidden_ids)] = -torch.inf
     if temperature == 0:
         return logits.argmax(dim=-1, keepdim=True)
-    if top_k is not None and top_k < logits.shape[1]:
+    logits = filter_logits(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+    if top_k is not None and top_k < logits.shape[1]:  # fewer random numbers, the same distribution
         best, ids = logits.topk(top_k, dim=-1)
-        return ids.gather(1, torch.multinomial((best / temperature).softmax(-1), 1, generator=generator))
-    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)
+        return ids.gather(1, torch.multinomial(best.softmax(-1), 1, generator=generator))
+    return torch.multinomial(logits.softmax(-1), 1, generator=generator)

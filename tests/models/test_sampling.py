@@ -1,11 +1,13 @@
-"""Sampling with the cache against sampling without it, and the two ways to tell positions."""
+"""Sampling with the cache against sampling without it, what filters keep, and the two ways to tell positions."""
+
+import math
 
 import pytest
 import torch
 
 from aigc_course.errors import UsageError
 from aigc_course.models.gpt import GPT, GPTConfig, rotate, rotation_table
-from aigc_course.models.sampling import sample_tokens
+from aigc_course.models.sampling import filter_logits, sample_tokens
 
 
 @pytest.fixture(params=["learned", "rotary"])
@@ -72,11 +74,99 @@ def test_frequencies_follow_the_model(model):
 
 @pytest.mark.parametrize(
     ("prompts", "options"),
-    [([[]], {}), ([[1]], {"temperature": -1}), ([[1]], {"top_k": 0}), ([[1]], {"max_new_tokens": -1})],
+    [
+        ([[]], {}),
+        ([[1]], {"temperature": -1}),
+        ([[1]], {"top_k": 0}),
+        ([[1]], {"max_new_tokens": -1}),
+        ([[1]], {"top_p": 0.0}),
+    ],
 )
 def test_what_is_refused(model, prompts, options):
     with pytest.raises(UsageError):
         sample(model, prompts, **options)
+
+
+def probabilities(values, **options):
+    return filter_logits(torch.tensor(values).log(), **options).softmax(-1)
+
+
+def test_a_temperature_raises_probabilities_to_its_inverse():
+    values = [0.1, 0.4, 0.3, 0.2]
+    for temperature in (0.25, 0.5, 1.0, 2.0):
+        powers = [value ** (1 / temperature) for value in values]
+        expected = torch.tensor([power / sum(powers) for power in powers])
+        torch.testing.assert_close(probabilities(values, temperature=temperature), expected)
+    assert probabilities(values, temperature=0.0).tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"top_k": 2}, [0, 4 / 7, 3 / 7, 0]),
+        ({"top_k": 9}, [0.1, 0.4, 0.3, 0.2]),
+        ({"top_p": 0.35}, [0, 1, 0, 0]),
+        ({"top_p": 0.69}, [0, 4 / 7, 3 / 7, 0]),
+        ({"top_p": 0.71}, [0, 4 / 9, 3 / 9, 2 / 9]),
+        ({"top_p": 1e-9}, [0, 1, 0, 0]),
+        ({"top_p": 1.0}, [0.1, 0.4, 0.3, 0.2]),
+        ({"top_k": 3, "top_p": 0.75}, [0, 4 / 7, 3 / 7, 0]),  # after top-k 7/9 reach 0.75; of all, 0.7 would not
+        ({"temperature": 0.5, "top_p": 0.81}, [0, 16 / 25, 9 / 25, 0]),  # 16, 9, 4, 1 of 30: two reach 25/30
+    ],
+)
+def test_top_k_and_top_p_keep_the_most_probable(options, expected):
+    torch.testing.assert_close(
+        probabilities([0.1, 0.4, 0.3, 0.2], **options), torch.tensor(expected, dtype=torch.float32)
+    )
+
+
+def test_a_nucleus_that_is_reached_exactly_takes_no_more():
+    assert (probabilities([0.25, 0.5, 0.125, 0.125], top_p=0.75) > 0).tolist() == [True, True, False, False]
+
+
+def test_rows_are_filtered_by_themselves_and_inputs_left_alone():
+    logits = torch.randn(2, 3, 50, generator=torch.Generator().manual_seed(0))
+    before = logits.clone()
+    together = filter_logits(logits, temperature=0.7, top_k=20, top_p=0.8)
+    assert torch.equal(logits, before)
+    for i in range(2):
+        for j in range(3):
+            alone = filter_logits(logits[i, j], temperature=0.7, top_k=20, top_p=0.8)
+            torch.testing.assert_close(together[i, j], alone, rtol=0, atol=0)
+    kept = together > -torch.inf
+    torch.testing.assert_close(together[kept], (logits / 0.7)[kept])
+
+
+def test_equal_logits_leave_exactly_k():
+    assert (filter_logits(torch.zeros(10), top_k=3) > -torch.inf).sum() == 3
+    assert (filter_logits(torch.zeros(10), top_p=0.25) > -torch.inf).sum() == 3
+
+
+def test_tokens_that_are_not_allowed_stay_out():
+    logits = torch.tensor([-torch.inf, 1.0, 0.0])
+    for options in ({"temperature": 2.0}, {"top_k": 3}, {"top_p": 0.999}, {"temperature": 0.0}):
+        assert filter_logits(logits, **options).softmax(-1)[0] == 0
+
+
+def test_samples_come_from_the_nucleus_alone(model):
+    with torch.no_grad():
+        logits = model(torch.tensor([[4]]))[0, -1] / 8
+    logits[0] = -torch.inf
+    expected = filter_logits(logits, top_p=0.9).softmax(-1)
+    assert 2 <= (expected > 0).sum() <= 10
+    drawn = sample(model, [[4]] * 20_000, max_new_tokens=1, temperature=8.0, top_p=0.9)
+    found = torch.bincount(torch.tensor(drawn)[:, 0], minlength=12) / 20_000
+    torch.testing.assert_close(found, expected, atol=0.015, rtol=0)
+    assert (found[expected == 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"temperature": -0.1}, {"temperature": math.inf}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}],
+)
+def test_options_out_of_range_are_named(options):
+    with pytest.raises(UsageError, match=next(iter(options))):
+        filter_logits(torch.zeros(3), **options)
 
 
 def test_rotated_products_depend_on_the_distance_alone():
