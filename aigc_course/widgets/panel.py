@@ -50,10 +50,12 @@ class Panel:
             self._following = True
 
     def show_drawing(self) -> None:
-        """Show the explorer's picture and text as they are now; grey out what has no effect."""
+        """Show the explorer's picture and text as they are now; grey out what has no effect.
+
+        The text is what a screen reader gets of the picture: ipywidgets shows none for an image with a tooltip.
+        """
         explorer = self._explorer
         self._image.value = explorer.png
-        self._image.tooltip = f"{explorer.title}: {explorer.readout}"  # an image's name to a screen reader
         self._say(explorer.readout)
         idle = explorer.disabled(explorer.values)
         for name, widget in self._inputs.items():
