@@ -1,0 +1,22 @@
+"""What exercises in float64 draw their inputs from, and how their properties compare numbers."""
+
+import torch
+from torch import Tensor
+
+from aigc_course.exercises.compare import agree
+from aigc_course.exercises.spec import Rng
+
+
+def normal(rng: Rng, *shape: int, scale: float = 1.0) -> Tensor:
+    """Independent normal numbers with this standard deviation, float64."""
+    return torch.from_numpy(scale * rng.normal(size=shape))
+
+
+def draw_labels(rng: Rng, samples: int, classes: int) -> Tensor:
+    """(samples,) int64, each uniform in [0, classes)."""
+    return torch.from_numpy(rng.integers(0, classes, size=samples))
+
+
+def near(given: object, expected: object, tolerance: float = 1e-4) -> bool:
+    """Equal within this relative tolerance (a tenth of it absolutely), and of one shape."""
+    return agree(given, expected, rtol=tolerance, atol=0.1 * tolerance)
