@@ -14,6 +14,7 @@ from aigc_course.paths import course_root
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _CELL_METADATA = {"tags", "caption"}  # what a cell may keep; timings, collapsed states and editor marks go
 _MAGICS = ("%", "!")
+_LIVE_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def solutions_dir() -> Path:
@@ -53,7 +54,10 @@ def write_notebook(path: Path, notebook: NotebookNode) -> None:
 
 
 def cleaned(notebook: NotebookNode) -> NotebookNode:
-    """A copy without timings, widget states and machine names; the kernel is Python 3, cell ids stay."""
+    """A copy without timings, widget states and machine names; the kernel is Python 3, cell ids stay.
+
+    An output that is a live view with a picture beside it keeps the picture: no kernel answers in a saved notebook.
+    """
     result = nbformat.from_dict(notebook)
     result.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in result.cells:
@@ -63,6 +67,8 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", []):
             if "metadata" in output:
                 output.metadata = nbformat.from_dict({})
+            if "image/png" in output.get("data", {}):
+                output.data.pop(_LIVE_VIEW, None)
             if "text/plain" in output.get("data", {}):
                 output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
     return result

@@ -77,7 +77,7 @@ class GradientDescentPlayground(Explorer):
         excess = (losses - surface.floor) / (losses[0] - surface.floor)
         self._loss.set_data(range(len(excess)), torch.nan_to_num(excess, nan=torch.inf).clamp(1e-12, 1e12))
         result = outcome(losses, surface.floor)
-        when = "" if result.step is None else f" (step {result.step})"
+        when = "" if result.step is None else f" from step {result.step} on"
         self._verdict.set_text(f"Loss: the descent {'is ' if result.step is None else ''}{result.kind}{when}")
         end = (
             f"It {_sentence(result.kind)}{when}; the loss goes from {losses[0].item():.3g} to {losses[-1].item():.3g}."
@@ -111,7 +111,7 @@ def _first_beyond(path: Tensor, reach: float) -> int:
 
 
 def _sentence(kind: str) -> str:
-    return {"converges": "converges", "diverges": "diverges", "on its way": "is still on its way"}[kind]
+    return {"converges": "is close to a minimum", "diverges": "diverges", "on its way": "is still on its way"}[kind]
 
 
 def _limit_sentence(surface: Surface, values: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ ACTIVATIONS = ("linear", "tanh", "relu", "sigmoid")
 GLOROT_SCALE = 1.0  # Glorot & Bengio 2010: variance 2 / (fan_in + fan_out), which is 1 / width here
 HE_SCALE = math.sqrt(2)  # He et al. 2015, arXiv:1502.01852: variance 2 / fan_in
 _MOST_LAYERS = 30
-_EXAMPLES = 64
+_EXAMPLES = 32
 _LOW, _HIGH = 1e-9, 1e9
 
 

@@ -36,7 +36,7 @@ def make_surface(name: str, condition: float = 10.0) -> Surface:
     Args: condition: of the quadratic (x^2 + condition y^2) / 2: its largest curvature over its smallest, which is 1.
     """
     if name == "quadratic":
-        bowl = Quadratic(hessian=_tensor([[1, 0], [0, condition]]), minimum=_tensor([0, 0]))
+        bowl = Quadratic(hessian=_tensor([1.0, condition]).diag(), minimum=_tensor([0.0, 0.0]))
         start, window = _tensor([-2.2, 0.9]), (-2.6, 2.6, -1.6, 1.6)
         return _surface(bowl.loss, bowl.gradient, [[0, 0]], start, window, condition)
     if name == "Rosenbrock":

@@ -40,3 +40,14 @@ def test_a_progress_bar_is_kept_in_its_last_state_and_addresses_go():
     picture, text = cleaned(made).cells[0].outputs
     assert picture.data["text/plain"] == "<Figure>"
     assert text.text == "loss: 100%\ndone\n"
+
+
+def test_a_live_view_leaves_its_picture():
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+    made = notebook("explorer")
+    for extra in ({"image/png": "cGljdHVyZQ=="}, {}):
+        output = nbformat.v4.new_output("display_data", data={**view, **extra, "text/plain": "Explorer: 1"})
+        made.cells[0].outputs.append(output)
+    with_picture, alone = cleaned(made).cells[0].outputs[-2:]
+    assert with_picture.data == {"image/png": "cGljdHVyZQ==", "text/plain": "Explorer: 1"}
+    assert set(alone.data) == {*view, "text/plain"}
