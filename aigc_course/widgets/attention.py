@@ -84,7 +84,7 @@ class AttentionViewer(Explorer):
         grid, row = figure.subplots(1, 2, width_ratios=(1, 1.1))
         n = len(self.tokens)
         shades = self.weights.max().clamp(min=1e-6).item()
-        self._map = grid.imshow(torch.zeros(n, n), cmap=_shades(), vmin=0, vmax=shades, interpolation="nearest")
+        self._map = grid.imshow(torch.zeros(n, n).numpy(), cmap=_shades(), vmin=0, vmax=shades, interpolation="nearest")
         self._frame = Rectangle((-0.5, 0), n, 1, fill=False, edgecolor=COLOURS[1], lw=2)
         grid.add_patch(self._frame)
         grid.set(xlabel="key: the token that is looked at", ylabel="query: the token that looks")
@@ -116,7 +116,7 @@ class AttentionViewer(Explorer):
         weights = self.weights[layer, head]
         row = row_summary(weights[query], query, causal=self.causal)
         shown = weights.masked_fill(torch.ones_like(weights).triu(1).bool(), torch.nan) if self.causal else weights
-        self._map.set_data(shown)
+        self._map.set_data(shown.numpy())
         self._frame.set_y(query - 0.5)
         for key, (bar, weight) in enumerate(zip(self._bars, weights[query].tolist(), strict=True)):
             bar.set(height=weight, facecolor=COLOURS[1] if key == row.strongest else COLOURS[0])
@@ -125,9 +125,9 @@ class AttentionViewer(Explorer):
         self._masked.set_visible(self.causal and query + 1 < len(self.tokens))
         self._grid_ax.set_title(f"Layer {layer}, head {head}")
         self._row_ax.set_title(f"Query {query}: {row.entropy:.2f} nats of at most {math.log(row.n_allowed):.2f}")
-        strongest = weights[query, row.strongest].item()
+        strongest, at = weights[query, row.strongest].item(), self.tokens[row.strongest]
         return (
-            f"Query {query}, “{self.tokens[query]}”, looks most at key {row.strongest}, “{self.tokens[row.strongest]}”: "
+            f"Query {query}, “{self.tokens[query]}”, looks most at key {row.strongest}, “{at}”: "
             f"weight {strongest:.3f}. Entropy {row.entropy:.3f} nats (of at most {math.log(row.n_allowed):.3f}), "
             f"as if spread evenly over {math.exp(row.entropy):.1f} of the {row.n_allowed} tokens it may see; "
             f"on average {abs(row.mean_distance):.1f} tokens {'back' if row.mean_distance >= 0 else 'ahead'}."
@@ -145,7 +145,8 @@ def _checked(weights: Tensor) -> Tensor:
     if not (off <= _SUM_TOLERANCE and weights.min() >= 0):
         raise UsageError(
             "weights must be at least 0 and sum to 1 over the keys, the last dimension; "
-            f"a row here is off by {off:.3g}, the least weight is {weights.min().item():.3g}: give them after the softmax"
+            f"a row here is off by {off:.3g}, the least weight is {weights.min().item():.3g}; "
+            "give them after the softmax"
         )
     return (
         weights.reshape(-1 if weights.ndim == 4 else 1, *weights.shape[-3:])

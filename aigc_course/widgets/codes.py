@@ -89,7 +89,7 @@ class CodeExplorer(Explorer):
         self._seed = seed
         self.decoded(self.axes.mean[None])  # a wrong shape is refused here, not at the first look
         where = {"at their mean": "mean", "at random": "random"}
-        sizes = {"low": -_REACH, "high": _REACH, "step": 0.05}
+        sizes: dict[str, Any] = {"low": -_REACH, "high": _REACH, "step": 0.05}
         super().__init__(
             [
                 Slider(name="first", label="direction 1 (std)", value=0.0, **sizes),
@@ -131,14 +131,16 @@ class CodeExplorer(Explorer):
 
     def build(self, figure: "Figure") -> None:
         plane, here, nearest = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
-        places = self.axes.amounts(self.codes)
+        places = self.axes.amounts(self.codes).numpy()
         what = "drawn from the prior" if self.from_prior else "codes of real images"
         plane.plot(places[:, 0], places[:, 1], ".", color="0.55", ms=3, label=what)
         (self._near,) = plane.plot([], [], "s", color=COLOURS[2], ms=9, mec="white", label="nearest of them")
         (self._point,) = plane.plot([], [], "D", color=COLOURS[1], ms=10, mec="white", label="the code you chose")
         plane.set(xlim=(-1.15 * _REACH, 1.15 * _REACH), ylim=(-1.15 * _REACH, 1.15 * _REACH), aspect="equal")
         plane.set(xlabel="direction 1 (standard deviations)", ylabel="direction 2 (standard deviations)")
-        plane.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize="small")
+        plane.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize="small", markerscale=0.7, ncols=1
+        )
         self._image = self._empty_image(here, "decoded: the code you chose")
         self._near_image = self._empty_image(nearest, "decoded: the nearest")
 
@@ -146,7 +148,7 @@ class CodeExplorer(Explorer):
         ax.set_title(title, fontsize="medium")
         ax.set(xticks=[], yticks=[])
         image = self.decoded(self.axes.mean[None])[0]
-        return ax.imshow(image.squeeze(-1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        return ax.imshow(image.squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
     def draw(self, values: Mapping[str, Any]) -> str:
         code = self.code(values)
@@ -154,9 +156,9 @@ class CodeExplorer(Explorer):
         index = int(distances.argmin())
         near, distance = self.codes[index], float(distances[index])
         for point, place in ((self._point, code), (self._near, near)):
-            point.set_data(*self.axes.amounts(place[None])[:, :2].T)
+            point.set_data(*self.axes.amounts(place[None])[:, :2].T.numpy())
         for shown, image in zip((self._image, self._near_image), self.decoded(torch.stack([code, near])), strict=True):
-            shown.set_data(image.squeeze(-1))
+            shown.set_data(image.squeeze(-1).numpy())
         kind = "code drawn from the prior" if self.from_prior else "real code"
         text = (
             f"The nearest {kind} is {distance:.2f} away, {distance / self._neighbour:.1f} times as far as "

@@ -59,7 +59,7 @@ def bound_terms(*, x: float, mu: float, sigma: float, weight: float, bias: float
 
 
 class ELBOExplorer(Explorer):
-    """q(z) = N(mu, sigma^2) against the true posterior of a linear-Gaussian model; the bound's terms beside log p(x)."""
+    """q(z) = N(mu, sigma^2) against the true posterior of a linear-Gaussian model; the bound's terms."""
 
     title = "The evidence lower bound and its gap"
     inches = (9.4, 3.7)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _REACH = 3.2  # of the plane that is shown
-_FIELD_SIDE = 56  # points along each side at which the discriminator is asked
+_FIELD_SIDE = 48  # points along each side at which the discriminator is asked
 _SHOWN = 400  # samples drawn
 _COUNTED = 1000  # samples counted
 _LAST_STEPS = (500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 10_000_000)  # ends of the time axis
@@ -121,11 +121,11 @@ class LiveGAN(Explorer):
 
         pale = LinearSegmentedColormap.from_list("field", ["#F2B58F", "#FFFFFF", "#9CC9EA"])
         extent = (-_REACH, _REACH, -_REACH, _REACH)
-        blank = torch.zeros(_FIELD_SIDE, _FIELD_SIDE)
+        blank = torch.zeros(_FIELD_SIDE, _FIELD_SIDE).numpy()
         self._field = ax.imshow(
             blank, cmap=pale, vmin=0, vmax=1, extent=extent, origin="lower", interpolation="bilinear"
         )
-        ax.plot(*self._real.T, "o", ms=3, color=COLOURS[0], mew=0, label="real")
+        ax.plot(*self._real.T.numpy(), "o", ms=3, color=COLOURS[0], mew=0, label="real")
         (self._fake,) = ax.plot([], [], "x", ms=4.5, color=COLOURS[1], mew=1.2, label="generated")
         ax.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH), aspect="equal", xlabel="x", ylabel="y")
         ax.legend(loc="upper right", markerscale=1.5)
@@ -136,8 +136,8 @@ class LiveGAN(Explorer):
 
     def draw(self, values: Mapping[str, Any]) -> str:
         self._follow_play(values)
-        self._field.set_data(field(self._gan, values["loss"]))
-        self._fake.set_data(*self._gan.sample(_SHOWN).T)
+        self._field.set_data(field(self._gan, values["loss"]).numpy())
+        self._fake.set_data(*self._gan.sample(_SHOWN).T.numpy())
         steps, modes, good = zip(*self._history, strict=True)
         self._modes.set_data(steps, modes)
         self._good.set_data(steps, good)
@@ -151,7 +151,7 @@ class LiveGAN(Explorer):
                 f"generator {self._losses['generator_loss']:.3f}."
             )
         return (
-            f"Step {steps[-1]}: {modes[-1]} of {self._mixture.n_modes} modes are hit; "
+            f"Step {steps[-1]}; modes hit: {modes[-1]} of {self._mixture.n_modes}. "
             f"{100 * good[-1]:.0f} % of the generated samples lie within 3 standard deviations of a mode "
             f"(of real ones 99 %).{losses}"
         )
