@@ -1,175 +1,248 @@
 """Judge an answer: is it there, is it right, and if not, which mistake is it?"""
 
-import copy
-import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from aigc_course.errors import UsageError
-from aigc_course.exercises.compare import agree, as_array, describe, is_finite
-from aigc_course.exercises.spec import Answer, Exercise
+from aigc_course.exercises import complaints
+from aigc_course.exercises.calls import AnswerError, Call, GuardedAnswer, learners_line
+from aigc_course.exercises.compare import describe, is_finite
+from aigc_course.exercises.gradients import wrong_gradient
+from aigc_course.exercises.guard import Deadline, TimeIsUp, seconds_allowed, time_limit
+from aigc_course.exercises.isolation import Printed, isolated
+from aigc_course.exercises.results import CheckResult, Complaint, failed, not_started, passed
+from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property
+
+__all__ = ["CheckResult", "judge", "not_started", "TRIALS"]
 
 TRIALS = 20
-Status = Literal["not started", "passed", "failed"]
-_LOOK = {"not started": ("○", "#8a8a8a"), "passed": ("✓", "#2e9e5b"), "failed": ("✗", "#d9622b")}
+_LEAST_TRIALS = 5  # what a slow answer is tried on
+_SLOW = 0.25  # the part of the time after which the draws become fewer
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
-    """What a check found. True in a condition when the answer passed; shows itself in a notebook."""
+class _Trial:
+    """One draw of inputs with what the answer and the reference make of it."""
 
-    exercise_id: str
-    title: str
-    status: Status
-    message: str
-    misconception: str | None = None  # the name of the recognised mistake
-
-    def __bool__(self) -> bool:
-        return self.status == "passed"
-
-    def __repr__(self) -> str:
-        mark, _ = _LOOK[self.status]
-        return f"{mark} {self.exercise_id} {self.title}: {self.status}. {self.message}"
-
-    def _repr_html_(self) -> str:
-        mark, colour = _LOOK[self.status]
-        head = f"<b>{mark} {html.escape(self.exercise_id)} {html.escape(self.title)}: {self.status}</b>"
-        body = html.escape(self.message).replace("\n", "<br>")
-        style = f"border-left: 4px solid {colour}; padding: 0.4em 0.9em; background: {colour}1a; margin: 0.3em 0"
-        return f'<div style="{style}">{head}<br>{body}</div>'
+    arguments: tuple[Any, ...]
+    given: Call
+    expected: Call
+    right: bool
 
 
-class _Raised:
-    """Stands for a result where the answer raised; agrees with nothing."""
+def judge(exercise: Exercise, answer: Answer, seed: int | None = None, seconds: float | None = None) -> CheckResult:
+    """Try `answer` on fresh random inputs, under guard: see `guard` and `isolation` for what that is worth.
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-def judge(exercise: Exercise, answer: Answer, seed: int | None = None) -> CheckResult:
-    """Try `answer` on fresh random inputs.
-
-    Args: seed: for the random inputs; None draws new ones each time.
-    Raises: UsageError when `answer` is not a function.
+    Args:
+        seed: for the random inputs; None draws new ones each time.
+        seconds: the time limit of the whole check; None: AIGC_CHECK_SECONDS, else 10.
+    Raises: nothing that the answer raises, but KeyboardInterrupt.
     """
     if not callable(answer):
-        raise UsageError(
-            f"check({exercise.id!r}, …) takes the function itself, but was given {describe(answer)}; "
-            "write its name without parentheses"
-        )
-    rng = np.random.default_rng(seed)
-    trials = [exercise.inputs(rng) for _ in range(TRIALS)]
-    try:
-        results = [_call(answer, arguments) for arguments in trials]
-    except NotImplementedError:
-        return not_started(exercise)
-    complaint = _plain_mistake(answer, trials, results)
-    if complaint:
-        return _failed(exercise, complaint)
-    expected = [_call(exercise.reference, arguments) for arguments in trials]
-    right = not exercise.unique or all(map(exercise.agree, results, expected))
-    broken = _first_broken_property(exercise, answer, rng)
-    if right and not broken:
-        return CheckResult(exercise_id=exercise.id, title=exercise.title, status="passed", message=_praise(exercise))
-    for misconception in exercise.misconceptions:
-        wrong = [_call(misconception.wrong, arguments) for arguments in trials]
-        if all(map(exercise.agree, results, wrong)):
-            return _failed(exercise, misconception.message, misconception.name)
-    form = _wrong_form(results[0], expected[0]) if exercise.unique else ""
-    return _failed(exercise, form or broken or _first_difference(exercise, trials, results, expected))
+        return failed(exercise, complaints.no_function(exercise, answer))
+    seconds = seconds_allowed() if seconds is None else seconds
+    with isolated() as printed, time_limit(seconds) as deadline:
+        guarded = GuardedAnswer(answer, deadline)
+        judgement = _Judgement(exercise, answer, guarded, deadline, printed, np.random.default_rng(seed))
+        try:
+            found = judgement.find()
+        except TimeIsUp as error:
+            line = learners_line(error.__traceback__, answer)
+            found = complaints.too_slow(seconds, line, guarded.finished)
+        except AnswerError as error:
+            return not_started(exercise) if error.not_started else failed(exercise, complaints.exception(error, ()))
+    text = printed.first_lines()
+    return failed(exercise, found, text) if found else passed(exercise, len(judgement.trials), text)
 
 
-def not_started(exercise: Exercise) -> CheckResult:
-    """The result for a stub that nobody has filled in yet."""
-    message = f'The notebook goes on with the package\'s own version. Stuck? hint("{exercise.id}")'
-    return CheckResult(exercise_id=exercise.id, title=exercise.title, status="not started", message=message)
+class _Judgement:
+    """One check in its order: the call's form, the values, the properties, gradients and extremes."""
 
+    def __init__(
+        self,
+        exercise: Exercise,
+        answer: Answer,
+        guarded: GuardedAnswer,
+        deadline: Deadline,
+        printed: Printed,
+        rng: np.random.Generator,
+    ) -> None:
+        self.exercise, self.answer, self.guarded = exercise, answer, guarded
+        self.deadline, self.printed, self.rng = deadline, printed, rng
+        self.trials: list[_Trial] = []
 
-def _failed(exercise: Exercise, message: str, misconception: str | None = None) -> CheckResult:
-    return CheckResult(
-        exercise_id=exercise.id, title=exercise.title, status="failed", message=message, misconception=misconception
-    )
+    def find(self) -> Complaint | None:
+        """What is wrong with the answer; None when it is right. Raises: AnswerError for a stub, TimeIsUp."""
+        first = self.exercise.inputs(self.rng)
+        mistake = complaints.wrong_parameters(self.exercise, self.answer, first)
+        if mistake:
+            return mistake
+        mistake = self._try(first)
+        if mistake:
+            return mistake
+        property_seed = int(self.rng.integers(2**31))
+        right = not self.exercise.unique or all(trial.right for trial in self.trials)
+        if not right:
+            return self._named(property_seed) or self._form() or self._value(property_seed)
+        later = (self._gradient, self._extremes) if self.exercise.unique else ()
+        broken = next((found for look in later if (found := look())), None) or self._broken(property_seed)
+        if broken is None and not self.exercise.unique:
+            broken = self._gradient() or self._extremes()
+        return (self._named(property_seed) or broken) if broken else None
 
-
-def _praise(exercise: Exercise) -> str:
-    held = "; ".join(item.statement for item in exercise.properties)
-    return f"Right on {TRIALS} random inputs. What holds for every right answer: {held}."
-
-
-def _call(answer: Answer, arguments: Sequence[Any]) -> Any:
-    """The result on copies of `arguments`, so that no answer can change another's inputs."""
-    try:
-        return answer(*copy.deepcopy(arguments))
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        return _Raised(error)
-
-
-def _plain_mistake(answer: Answer, trials: Sequence[tuple[Any, ...]], results: Sequence[Any]) -> str:
-    """A mistake that has nothing to do with the subject: an exception, a missing return, a changed argument."""
-    for arguments, result in zip(trials, results, strict=True):
-        if isinstance(result, _Raised):
-            error = result.error
-            return f"With {_inputs(arguments)} your function raises {type(error).__name__}: {error}"
-    if all(result is None for result in results):
-        return "Your function gives back None: is the return statement missing?"
-    mine = copy.deepcopy(trials[0])
-    with suppress(Exception):
-        answer(*mine)
-    if any(_changed(before, after) for before, after in zip(trials[0], mine, strict=True)):
-        return "Your function changes what it was given; work on a new value instead of the argument itself."
-    return ""
-
-
-def _changed(before: Any, after: Any) -> bool:
-    """True when a comparable argument is not what it was; models and other objects are not compared."""
-    comparable = agree(before, before, rtol=0, atol=0)
-    return comparable and not agree(after, before, rtol=0, atol=0)
-
-
-def _wrong_form(given: Any, expected: Any) -> str:
-    """A result of the wrong shape, or one that is not finite where the answer is."""
-    mine, right = as_array(given), as_array(expected)
-    if mine is None or right is None:
-        return ""
-    if mine.shape != right.shape:
-        return f"Your function gives the shape {mine.shape}, but the answer has the shape {right.shape}."
-    if is_finite(right) and not is_finite(mine):
-        return f"Your function gives {describe(given)}, which is not finite."
-    return ""
-
-
-def _first_broken_property(exercise: Exercise, answer: Answer, rng: np.random.Generator) -> str:
-    for item in exercise.properties:
-        for _ in range(TRIALS):
-            if not _holds(item.holds, answer, rng):
-                return f"Not yet. It should hold that {item.statement}, and for your function it does not."
-    return ""
-
-
-def _holds(holds: Callable[[Answer, np.random.Generator], bool], answer: Answer, rng: np.random.Generator) -> bool:
-    try:
-        return bool(holds(answer, rng))
-    except Exception:
-        return False
-
-
-def _first_difference(
-    exercise: Exercise, trials: Sequence[tuple[Any, ...]], results: Sequence[Any], expected: Sequence[Any]
-) -> str:
-    for arguments, given, right in zip(trials, results, expected, strict=True):
-        if not exercise.agree(given, right):
-            what = describe(given) if is_finite(given) else f"{describe(given)} (not finite)"
-            return (
-                f"Not yet. With {_inputs(arguments)} your function gives {what}, but the answer is {describe(right)}."
+    def _try(self, first: tuple[Any, ...]) -> Complaint | None:
+        """Fill `trials`; a mistake that shows in the calls themselves."""
+        arguments = first
+        reference = GuardedAnswer(self.exercise.reference, self.deadline)
+        for number in range(TRIALS):
+            if number:
+                arguments = self.exercise.inputs(self.rng)
+            given = self.guarded.call(arguments, seed=number)
+            if given.error:
+                if given.error.not_started:
+                    raise given.error
+                return complaints.exception(given.error, arguments)
+            expected = reference.call(arguments, seed=number)
+            mistake = complaints.inputs_changed(self.exercise, arguments, given, expected)
+            if mistake:
+                return mistake
+            right = self.exercise.agree(given.value, expected.value)
+            right = right and not (
+                complaints.wrong_device(given.value, expected.value)
+                or complaints.wrong_dtype(self.exercise, given.value, expected.value)
             )
-    return "Not yet."
+            self.trials.append(_Trial(arguments=arguments, given=given, expected=expected, right=right))
+            if self.deadline.spent > _SLOW and len(self.trials) >= _LEAST_TRIALS:
+                break
+        expected_values = [trial.expected.value for trial in self.trials]
+        return complaints.no_result([trial.given for trial in self.trials], expected_values, self.printed.first_lines())
+
+    def _named(self, property_seed: int) -> Complaint | None:
+        """The first listed mistake that gives what the answer gives, everywhere."""
+        for misconception in self.exercise.misconceptions:
+            if self._same_as(misconception, property_seed):
+                return Complaint(kind="misconception", message=misconception.message, misconception=misconception.name)
+        return None
+
+    def _same_as(self, misconception: Misconception, property_seed: int) -> bool:
+        """Whether the answer makes this mistake: on every draw, and in a way that tells it from the right answer.
+
+        A mistake that gives the right values on all these draws must break the same properties as the answer, lose
+        the same gradients and fail at the same extremes; agreement alone would say nothing.
+        """
+        wrong = GuardedAnswer(misconception.wrong, self.deadline)
+        calls = [wrong.call(trial.arguments, seed=number) for number, trial in enumerate(self.trials)]
+        agree, tells = self.exercise.agree, False
+        for call, trial in zip(calls, self.trials, strict=True):
+            if call.error or not agree(trial.given.value, call.value):
+                return False
+            tells = tells or not agree(call.value, trial.expected.value)
+        if tells and self.exercise.unique:
+            return True
+        mine = _symptoms(self.exercise, self.guarded, self.trials[0].arguments, property_seed, self.deadline)
+        theirs = _symptoms(self.exercise, wrong, self.trials[0].arguments, property_seed, self.deadline)
+        return bool(mine) and mine == theirs
+
+    def _form(self) -> Complaint | None:
+        """A wrong device, dtype or shape, or a result that is not finite, in the first draw that is wrong."""
+        trial = next(trial for trial in self.trials if not trial.right)
+        given, expected = trial.given.value, trial.expected.value
+        return (
+            complaints.wrong_device(given, expected)
+            or complaints.wrong_form(given, expected, trial.arguments)
+            or complaints.wrong_dtype(self.exercise, given, expected)
+        )
+
+    def _value(self, property_seed: int) -> Complaint:
+        """A wrong value that no listed mistake explains: the first broken property, and an example."""
+        trial = next(trial for trial in self.trials if not trial.right)
+        given, expected = describe(trial.given.value), describe(trial.expected.value)
+        broken = self._broken(property_seed)
+        rows = (
+            ("Given", complaints.inputs_text(trial.arguments)),
+            ("You gave", given),
+            ("The answer", expected),
+        )
+        if broken:
+            return Complaint(kind="wrong value", message=broken.message, details=rows, excerpt=broken.excerpt)
+        message = (
+            f"Not yet. With {rows[0][1]} your function gives {given}, but the answer is {expected}."
+            f"{' They differ in digits not shown.' if given == expected else ''}"
+        )
+        return Complaint(kind="wrong value", message=message)
+
+    def _broken(self, property_seed: int) -> Complaint | None:
+        """The first property that does not hold."""
+        for item in self.exercise.properties:
+            if not _holds(item, self.guarded, property_seed, self.deadline):
+                error = self.guarded.last_error
+                why = f"it raises {type(error.cause).__name__}: {error}" if error else "it does not"
+                return Complaint(
+                    kind="broken property",
+                    message=f"Not yet. It should hold that {item.statement}, and for your function {why}.",
+                    excerpt=error.line.excerpt if error and error.line else "",
+                )
+        return None
+
+    def _gradient(self) -> Complaint | None:
+        if not self.exercise.differentiable:
+            return None
+        return wrong_gradient(self.exercise, self.guarded, self.trials[0].arguments, self.deadline)
+
+    def _extremes(self) -> Complaint | None:
+        for arguments in self.exercise.extremes:
+            call = self.guarded.call(arguments)
+            expected = GuardedAnswer(self.exercise.reference, self.deadline).call(arguments).value
+            if call.error:
+                return complaints.exception(call.error, arguments)
+            if self.exercise.agree(call.value, expected) or (not self.exercise.unique and is_finite(call.value)):
+                continue
+            rows = (
+                ("Given", complaints.inputs_text(arguments)),
+                ("You gave", describe(call.value)),
+                ("The answer", describe(expected)),
+            )
+            finite = is_finite(call.value)
+            return Complaint(
+                kind="wrong at extremes" if finite else "not finite",
+                message="Right on ordinary inputs, but at an extreme one your function "
+                + (
+                    "gives another value."
+                    if finite
+                    else "leaves the range of floating-point numbers: "
+                    "which step overflows, divides by 0 or takes the logarithm of 0?"
+                ),
+                details=rows,
+            )
+        return None
 
 
-def _inputs(arguments: Sequence[Any]) -> str:
-    return "(" + ", ".join(describe(argument) for argument in arguments) + ")"
+def _symptoms(
+    exercise: Exercise, answer: GuardedAnswer, arguments: Sequence[Any], property_seed: int, deadline: Deadline
+) -> tuple[str, ...]:
+    """Where a function fails apart from its values: properties, gradients, extremes."""
+    found = [item.statement for item in exercise.properties if not _holds(item, answer, property_seed, deadline)]
+    if exercise.differentiable:
+        complaint = wrong_gradient(exercise, answer, arguments, deadline)
+        found += [complaint.kind] if complaint else []
+    for place, extreme in enumerate(exercise.extremes):
+        call = answer.call(extreme)
+        found += [] if not call.error and is_finite(call.value) else [f"extreme {place}"]
+    return tuple(found)
+
+
+def _holds(item: Property, answer: GuardedAnswer, seed: int, deadline: Deadline) -> bool:
+    """Try a property on random inputs of its own, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    answer.last_error = None
+    for number in range(TRIALS):
+        if number >= _LEAST_TRIALS and deadline.spent > _SLOW:
+            break
+        with suppress(Exception):
+            if item.holds(answer, rng):
+                continue
+        return False
+    return True

@@ -1,6 +1,5 @@
-"""Results compared and described, whatever they are: numbers, text, arrays, tensors, and lists of these."""
+"""Results compared and described, whatever they are: numbers, text, arrays, tensors, and collections of these."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,43 +7,85 @@ import numpy as np
 
 
 def agree(given: Any, expected: Any, *, rtol: float, atol: float) -> bool:
-    """True when `given` equals `expected`: numbers and arrays within tolerance and of equal shape, the rest exactly."""
-    if expected is None or isinstance(expected, str | bytes):
+    """True when `given` equals `expected`: numbers and arrays within tolerance and of equal shape, the rest exactly.
+
+    A list, a tuple, an array and a tensor of the same numbers are the same; so are all dtypes of these numbers.
+    """
+    if expected is None or isinstance(expected, bytes):
         return type(given) is type(expected) and given == expected
+    if isinstance(expected, str):
+        return isinstance(given, str) and given == expected
     if isinstance(expected, Mapping):
         return (
             isinstance(given, Mapping)
             and given.keys() == expected.keys()
             and all(agree(given[key], expected[key], rtol=rtol, atol=atol) for key in expected)
         )
-    if isinstance(expected, Sequence):
-        return (
-            isinstance(given, Sequence)
-            and not isinstance(given, str | bytes)
-            and len(given) == len(expected)
-            and all(agree(g, e, rtol=rtol, atol=atol) for g, e in zip(given, expected, strict=True))
-        )
     left, right = as_array(given), as_array(expected)
-    if left is None or right is None or left.shape != right.shape:
+    if left is not None and right is not None:
+        return left.shape == right.shape and bool(np.allclose(left, right, rtol=rtol, atol=atol, equal_nan=True))
+    if isinstance(expected, Sequence):
+        items = _items(given)
+        return (
+            items is not None
+            and len(items) == len(expected)
+            and all(agree(g, e, rtol=rtol, atol=atol) for g, e in zip(items, expected, strict=True))
+        )
+    if right is not None:
         return False
-    return bool(np.allclose(left, right, rtol=rtol, atol=atol, equal_nan=True))
+    return type(given) is type(expected) and _equal(given, expected)
 
 
 def as_array(value: Any) -> np.ndarray | None:
-    """A number, array or tensor as a float or complex array; None for anything else."""
-    if isinstance(value, str | bytes) or value is None:
+    """Numbers (one, an array, a tensor, a list of these) as a float64 or complex array; None for anything else."""
+    if isinstance(value, str | bytes | Mapping | set | frozenset) or value is None:
         return None
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if value.dtype.is_floating_point else value
-        value = value.numpy()
+        return _tensor_as_array(value)
+    if isinstance(value, list | tuple):
+        parts = [as_array(item) for item in value]
+        arrays = [part for part in parts if part is not None]
+        if len(arrays) < len(parts) or len({part.shape for part in arrays}) > 1:
+            return None
+        return np.stack(arrays) if arrays else np.zeros(0)
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RuntimeError):
         return None
     if array.dtype.kind not in "biufc":
         return None
     return array if array.dtype.kind == "c" else array.astype(np.float64)
+
+
+def _tensor_as_array(tensor: Any) -> np.ndarray | None:
+    if not hasattr(tensor, "dtype") or tensor.device.type == "meta":
+        return None
+    dense = tensor.detach().to_dense() if tensor.layout != _strided() else tensor.detach()
+    array = dense.cpu().resolve_conj().resolve_neg()
+    return array.numpy() if array.dtype.is_complex else array.double().numpy()
+
+
+def _strided() -> Any:
+    import torch
+
+    return torch.strided
+
+
+def _items(value: Any) -> Sequence[Any] | None:
+    """The items of a list or tuple, the rows of an array or tensor."""
+    if isinstance(value, str | bytes):
+        return None
+    if isinstance(value, Sequence):
+        return value
+    array = as_array(value)
+    return list(array) if array is not None and array.ndim > 0 else None
+
+
+def _equal(given: Any, expected: Any) -> bool:
+    try:
+        return bool(np.array_equal(given, expected)) if isinstance(expected, np.ndarray) else bool(given == expected)
+    except Exception:  # some classes refuse to be compared
+        return False
 
 
 def describe(value: Any) -> str:
@@ -55,6 +96,9 @@ def describe(value: Any) -> str:
         return "{" + ", ".join(f"{key!r}: {describe(item)}" for key, item in list(value.items())[:4]) + "}"
     array = as_array(value)
     if array is None:
+        if isinstance(value, tuple | list):
+            inside = ", ".join(describe(item) for item in value[:4]) + (", …" if len(value) > 4 else "")
+            return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
         return type(value).__name__
     if array.ndim == 0:
         return f"{array.item():.5g}"
@@ -63,8 +107,25 @@ def describe(value: Any) -> str:
 
 
 def is_finite(value: Any) -> bool:
-    """False when a number or array holds NaN or an infinity."""
+    """False when a number, an array, or one of a collection of these holds NaN or an infinity."""
+    if isinstance(value, Mapping):
+        return all(map(is_finite, value.values()))
     array = as_array(value)
     if array is None:
-        return True
-    return math.isfinite(array) if array.ndim == 0 and array.dtype.kind != "c" else bool(np.isfinite(array).all())
+        return all(map(is_finite, value)) if isinstance(value, list | tuple) else True
+    return bool(np.isfinite(array).all())
+
+
+def dtype_kind(value: Any) -> str:
+    """The kind of number that a result holds: "boolean", "whole", "real", "complex", or "" for anything else."""
+    if hasattr(value, "detach") and hasattr(value, "dtype"):
+        if value.dtype.is_complex:
+            return "complex"
+        if value.dtype.is_floating_point:
+            return "real"
+        return "boolean" if str(value.dtype) == "torch.bool" else "whole"
+    try:
+        kind = np.asarray(value).dtype.kind
+    except (ValueError, TypeError, RuntimeError):
+        return ""
+    return {"b": "boolean", "i": "whole", "u": "whole", "f": "real", "c": "complex"}.get(kind, "")

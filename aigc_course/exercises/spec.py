@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from aigc_course.errors import UsageError
 from aigc_course.exercises.compare import agree
 
 Answer = Callable[..., Any]
@@ -35,6 +36,7 @@ class Exercise:
 
     `inputs(rng)` makes one tuple of arguments; a check draws several. `reference` answers them. With
     `unique=False` there are many right answers (a sampler, a design choice) and the properties alone decide.
+    Raises: UsageError when stars, minutes, hints or `differentiable` are out of range.
     """
 
     id: str
@@ -47,6 +49,21 @@ class Exercise:
     relative_tolerance: float = 1e-4
     absolute_tolerance: float = 1e-6
     unique: bool = True
+    extremes: tuple[tuple[Any, ...], ...] = ()  # arguments where the reference is finite and a careless answer is not
+    differentiable: tuple[int, ...] = ()  # places of tensor arguments to which the result must carry its gradient
+    same_dtype: bool = False  # the result's dtype is part of the question; else float64 is as good as float32
+    stars: int = 1  # difficulty: 1, 2 or 3
+    minutes: int = 5  # what it takes someone who followed the notebook
+
+    def __post_init__(self) -> None:
+        if self.stars not in (1, 2, 3):
+            raise UsageError(f"exercise {self.id}: stars = {self.stars!r}; it must be 1, 2 or 3")
+        if self.minutes < 1:
+            raise UsageError(f"exercise {self.id}: minutes = {self.minutes!r}; it must be at least 1")
+        if not self.hints:
+            raise UsageError(f"exercise {self.id} has no hints; give at least one")
+        if any(place < 0 for place in self.differentiable):
+            raise UsageError(f"exercise {self.id}: differentiable = {self.differentiable!r}; count arguments from 0")
 
     def agree(self, given: Any, expected: Any) -> bool:
         """True when two results are the same within this exercise's tolerances."""
