@@ -160,5 +160,4 @@ def _shades() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     shades = LinearSegmentedColormap.from_list("weights", ["#ffffff", "#56B4E9", "#0072B2", "#003050"])
-    shades.set_bad("0.88")
-    return shades
+    return shades.with_extremes(bad="0.88")
