@@ -12,7 +12,10 @@ from aigc_course.exercises.spec import Answer, Exercise
 _SUBJECTS = (
     "language",
     "backprop",
+    "loss_gradients",
+    "cross_entropy",
     "optimization",
+    "update_rules",
     "image_model",
     "adversarial",
     "variational",
