@@ -1,0 +1,84 @@
+"""How long a redraw of each explorer takes, from a moved control to the PNG: the limit is 100 ms on two cores.
+
+    python benchmarks/widgets.py [--rounds 15] [--json PATH]
+
+Explorers are found in aigc_course.widgets; those that need data get small random ones. Exits with 1 above the limit.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from measure import machine, rounds
+
+from aigc_course import widgets
+from aigc_course.widgets.controls import Button, Choice, Control, LogSlider, Play, Slider, Toggle
+from aigc_course.widgets.explorer import Explorer
+
+LIMIT_SECONDS = 0.1
+
+
+def main() -> int:
+    """Print a line for each explorer. Returns: how many are above the limit, at most 1."""
+    print(machine())
+    slow = 0
+    for name in widgets.__all__:
+        explorer = made(name)
+        seconds = redraw_seconds(explorer, rounds(15))
+        median, longest = statistics.median(seconds), max(seconds)
+        slow += median > LIMIT_SECONDS
+        print(f"  {name:28s} median {1000 * median:4.0f} ms  longest {1000 * longest:4.0f} ms  (limit 100 ms)")
+    return min(slow, 1)
+
+
+def made(name: str) -> Explorer:
+    """The explorer `name` with the data that it needs."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = [f"token{i}" for i in range(24)]
+    causal = torch.ones(24, 24).tril().log()
+    arguments: dict[str, Callable[[], tuple[object, ...]]] = {
+        "CodeExplorer": lambda: (decoder(generator), torch.randn(500, 8, generator=generator)),
+        "AttentionViewer": lambda: ((torch.randn(4, 4, 24, 24, generator=generator) + causal).softmax(-1), tokens),
+        "SamplingExplorer": lambda: (3 * torch.randn(24, generator=generator), tokens),
+    }
+    explorer: Explorer = getattr(widgets, name)(*arguments.get(name, tuple)())
+    return explorer
+
+
+def decoder(generator: torch.Generator) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A linear map from codes (B, 8) to images (B, 1, 28, 28) in [0, 1]."""
+    weights = torch.randn(8, 784, generator=generator)
+    return lambda codes: (codes.float() @ weights).sigmoid().reshape(-1, 1, 28, 28)
+
+
+def redraw_seconds(explorer: Explorer, count: int) -> list[float]:
+    """Seconds of each redraw: every control is moved between two values, `count` times."""
+    explorer.redraw()
+    seconds = []
+    for control in explorer.controls.values():
+        values = two_values(control)
+        for number in range(count if values else 0):
+            begin = time.perf_counter()
+            explorer.set(**{control.name: values[number % 2]})
+            seconds.append(time.perf_counter() - begin)
+    return seconds
+
+
+def two_values(control: Control) -> list[object]:
+    """Two values of a control, its present one among them; none for a button."""
+    if isinstance(control, Button):
+        return []
+    if isinstance(control, Slider | LogSlider):
+        return [control.high if control.value == control.low else control.low, control.value]
+    if isinstance(control, Choice):
+        options = list(control.options.values() if isinstance(control.options, dict) else control.options)
+        return [options[-1], options[0]]
+    if isinstance(control, Toggle):
+        return [not control.value, control.value]
+    return [1, 2] if isinstance(control, Play) else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
