@@ -57,7 +57,7 @@ class GradientDescentPlayground(Explorer):
         (self._path,) = self._map.plot([], [], "o-", color=COLOURS[1], markersize=3.5, linewidth=1.2, label="path")
         (self._start,) = self._map.plot([], [], "s", color="black", markersize=7, label="start")
         (self._minima,) = self._map.plot([], [], "*", color=COLOURS[2], markersize=14, label="minimum")
-        self._map.legend(loc="lower right", fontsize=8.5)
+        legend = self._map.legend(loc="lower right", fontsize=8.5)
         (self._loss,) = loss_ax.plot([], [], color=COLOURS[1])
         loss_ax.axhline(1, color="0.4", linestyle=":", label="at the start")
         loss_ax.set(yscale="log", xlim=(0, _STEPS), ylim=(_LOWEST, _HIGHEST), xlabel="step")
@@ -65,6 +65,8 @@ class GradientDescentPlayground(Explorer):
         loss_ax.grid(alpha=0.3)
         loss_ax.legend(loc="upper left", fontsize=8.5)
         self._verdict = loss_ax.set_title("Loss")
+        for artist in (self._path, self._start, self._minima, legend, self._loss, self._verdict):
+            artist.set_animated(True)
 
     def draw(self, values: Mapping[str, Any]) -> str:
         surface = make_surface(values["surface"], values["condition"])
@@ -102,6 +104,7 @@ class GradientDescentPlayground(Explorer):
         self._minima.set_data(surface.minima[:, 0], surface.minima[:, 1])
         self._start.set_data(surface.start[:1], surface.start[1:])
         self._drawn = key
+        self.forget_background()
 
 
 def _first_beyond(path: Tensor, reach: float) -> int:

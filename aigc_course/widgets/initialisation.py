@@ -100,7 +100,7 @@ class InitialisationExplorer(Explorer):
                 Choice(name="activation", label="activation", options=ACTIVATIONS, value="tanh"),
                 LogSlider(name="scale", label="weight scale", low=0.25, high=4.0, value=0.5),
                 Slider(name="depth", label="layers", low=2, high=_MOST_LAYERS, step=1, value=20),
-                Choice(name="width", label="units per layer", options=[32, 64, 128, 256], value=128),
+                Choice(name="width", label="units per layer", options=[16, 32, 64, 128], value=128),
             ]
         )
 
@@ -119,7 +119,9 @@ class InitialisationExplorer(Explorer):
                 self._lines += ax.plot([], [], dashes, color=colour, marker=marker, markersize=3.5, label=label)
         self._axes[0].set(xlabel="layer (0: input)", ylabel="root mean square", title="Forward: activations")
         self._axes[1].set(xlabel="layer (0: input)", title="Backward: gradient of the loss by activations")
-        self._axes[0].legend(loc="upper left", fontsize=8.5, title="weight scale", title_fontsize=8.5)
+        legend = self._axes[0].legend(loc="upper left", fontsize=8.5, title="weight scale", title_fontsize=8.5)
+        for artist in (*self._lines, legend):
+            artist.set_animated(True)
 
     def draw(self, values: Mapping[str, Any]) -> str:
         shape = values["activation"], values["depth"], values["width"]

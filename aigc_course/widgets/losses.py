@@ -97,8 +97,9 @@ class LossExplorer(Explorer):
                 self._points += ax.plot([0], [0], "o", color=colour, markersize=8, markeredgecolor="white", zorder=3)
         self._marks = [ax.axvline(0, color="0.5", linewidth=0.8) for ax in (loss_ax, gradient_ax)]
         self._shade = gradient_ax.axvspan(-_REACH, -5, color="0.88", zorder=0, label="squared error saturated")
-        gradient_ax.legend(loc="upper left", fontsize=8.5)
-        loss_ax.legend(loc="upper center", fontsize=8.5)
+        legends = [gradient_ax.legend(loc="upper left", fontsize=8.5), loss_ax.legend(loc="upper center", fontsize=8.5)]
+        for artist in (*self._lines, *self._points, *self._marks, self._shade, *legends):
+            artist.set_animated(True)
 
     def draw(self, values: Mapping[str, Any]) -> str:
         at = torch.tensor([values["logit"]], dtype=torch.float64)
