@@ -50,13 +50,14 @@ def test_every_input_changes_the_picture(lab, open_page, path):
     assert page.evaluate(RUN_ALL), _errors(page)
     page.set_default_timeout(ANSWER_MILLISECONDS)
     panels = page.locator(PANEL)
-    panels.first.wait_for()
+    panels.first.wait_for(state="attached")
     assert panels.count() == live_views(page)
     folder = course_root() / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(panels.count()):
         panel = panels.nth(number)
-        panel.scroll_into_view_if_needed()
+        panel.evaluate("element => element.scrollIntoView({block: 'center'})")
+        panel.locator("img.widget-image").wait_for()  # JupyterLab lays out what is in sight only
         moved = [name for kind in (DROPDOWN, SLIDER) for name in move_all(panel, kind)]
         assert moved, f"the widget {number} of {path.name} has no input"
         panel.screenshot(path=folder / f"{path.stem}-{number + 1}.png")
