@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aigc_course.exercises.doubles import draw_labels, near, normal
+from aigc_course.exercises.doubles import draw_labels, near, normal, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 
@@ -123,7 +123,7 @@ def _extreme_logits(rng: Rng) -> tuple[Tensor]:
 
 def _probabilities_sum_to_one(answer: Answer, rng: Rng) -> bool:
     logits = normal(rng, 3, 5, scale=2.0)
-    return near(torch.as_tensor(answer(logits)).exp().sum(dim=1), torch.ones(3))
+    return near(tensor(answer(logits)).exp().sum(dim=1), torch.ones(3))
 
 
 def _a_shifted_row_changes_nothing(answer: Answer, rng: Rng) -> bool:
@@ -134,7 +134,7 @@ def _a_shifted_row_changes_nothing(answer: Answer, rng: Rng) -> bool:
 
 def _differences_stay(answer: Answer, rng: Rng) -> bool:
     (logits,) = _extreme_logits(rng)
-    out = torch.as_tensor(answer(logits), dtype=torch.float64)
+    out = tensor(answer(logits))
     return near(out[:, 1:] - out[:, :1], logits[:, 1:] - logits[:, :1], 1e-2)
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from aigc_course.exercises.compare import agree
+from aigc_course.exercises.compare import agree, as_array
 from aigc_course.exercises.spec import Rng
 
 
@@ -15,6 +15,14 @@ def normal(rng: Rng, *shape: int, scale: float = 1.0) -> Tensor:
 def draw_labels(rng: Rng, samples: int, classes: int) -> Tensor:
     """(samples,) int64, each uniform in [0, classes)."""
     return torch.from_numpy(rng.integers(0, classes, size=samples))
+
+
+def tensor(value: object) -> Tensor:
+    """A result as a float64 tensor, also when it is a list of tensors. Raises: ValueError when it has no numbers."""
+    array = as_array(value)
+    if array is None:
+        raise ValueError(f"{type(value).__name__} holds no table of numbers")
+    return torch.from_numpy(array).double()
 
 
 def near(given: object, expected: object, tolerance: float = 1e-4) -> bool:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aigc_course.exercises.doubles import draw_labels, near, normal
+from aigc_course.exercises.doubles import draw_labels, near, normal, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 
@@ -22,7 +22,7 @@ def _predicts_the_change_of_the_mse(answer: Answer, rng: Rng) -> bool:
     y_hat, y = _mse_inputs(rng)
     move = normal(rng, len(y))
     slope = ((y_hat + move - y).square().mean() - (y_hat - move - y).square().mean()) / 2  # exact: the MSE is quadratic
-    return near((torch.as_tensor(answer(y_hat, y)) * move).sum(), slope)
+    return near((tensor(answer(y_hat, y)) * move).sum(), slope)
 
 
 def _no_error_no_gradient(answer: Answer, rng: Rng) -> bool:
@@ -106,12 +106,12 @@ def _predicts_the_change_of_the_cross_entropy(answer: Answer, rng: Rng) -> bool:
     logits, labels = _logit_inputs(rng)
     move = normal(rng, *logits.shape, scale=1e-4)
     slope = (F.cross_entropy(logits + move, labels) - F.cross_entropy(logits - move, labels)) / 2
-    return bool(((torch.as_tensor(answer(logits, labels)) * move).sum() - slope).abs() < 1e-8)
+    return bool(((tensor(answer(logits, labels)) * move).sum() - slope).abs() < 1e-8)
 
 
 def _rows_sum_to_zero(answer: Answer, rng: Rng) -> bool:
     logits, labels = _logit_inputs(rng)
-    return near(torch.as_tensor(answer(logits, labels)).sum(dim=1), torch.zeros(len(logits)))
+    return near(tensor(answer(logits, labels)).sum(dim=1), torch.zeros(len(logits)))
 
 
 def _sure_and_wrong_gets_the_full_push(answer: Answer, rng: Rng) -> bool:

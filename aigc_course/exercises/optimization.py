@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from aigc_course.exercises.doubles import near, normal
+from aigc_course.exercises.doubles import near, normal, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 from aigc_course.training.descent import HeavyBall, Quadratic, contraction
 
@@ -34,7 +34,7 @@ def _descent_inputs(rng: Rng) -> tuple[Gradient, Tensor, float, int]:
 
 def _each_point_follows_from_the_last(answer: Answer, rng: Rng) -> bool:
     gradient, start, learning_rate, steps = _descent_inputs(rng)
-    path = torch.as_tensor(answer(gradient, start.clone(), learning_rate, steps))
+    path = tensor(answer(gradient, start.clone(), learning_rate, steps))
     moves = torch.stack([-learning_rate * gradient(theta) for theta in path[:-1]])
     return near(path[0], start) and near(path[1:] - path[:-1], moves, 1e-3)
 
@@ -233,20 +233,20 @@ def _split_inputs(rng: Rng) -> tuple[Tensor, Tensor]:
 
 
 def _training_features_are_standard(answer: Answer, rng: Rng) -> bool:
-    scaled = torch.as_tensor(answer(*_split_inputs(rng))[0])
+    scaled = tensor(answer(*_split_inputs(rng))[0])
     return near(scaled.mean(dim=0), torch.zeros(3), 2e-2) and near(scaled.std(dim=0), torch.ones(3), 1e-2)
 
 
 def _test_rows_do_not_know_each_other(answer: Answer, rng: Rng) -> bool:
     train, test = _split_inputs(rng)
-    alone = torch.cat([torch.as_tensor(answer(train, test[i : i + 1])[1]) for i in range(len(test))])
+    alone = torch.cat([tensor(answer(train, test[i : i + 1])[1]) for i in range(len(test))])
     return near(answer(train, test)[1], alone, 1e-2)
 
 
 def _same_row_same_result(answer: Answer, rng: Rng) -> bool:
     train, test = _split_inputs(rng)
     scaled_train, scaled_test = answer(train, torch.cat([train[:4], test]))
-    return near(torch.as_tensor(scaled_test)[:4], torch.as_tensor(scaled_train)[:4], 1e-2)
+    return near(tensor(scaled_test)[:4], tensor(scaled_train)[:4], 1e-2)
 
 
 def _with(statistics: Tensor, train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
