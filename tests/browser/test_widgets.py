@@ -12,6 +12,9 @@ ANSWER_MILLISECONDS = 10_000
 PANEL = ".jp-OutputArea-output .widget-vbox:has(> img.widget-image)"
 SLIDER = ".noUi-handle"
 DROPDOWN = "select"
+SLIDER_KEYS = ("End", "Home")
+# JupyterLab takes arrow keys for itself while a list is closed.
+DROPDOWN_KEYS = ("Alt+ArrowDown ArrowDown Enter", "Alt+ArrowDown ArrowUp Enter")
 # A picture sent anew has a new address even when nothing in it changed: its bytes are compared.
 PICTURE = """async image => {
     const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
@@ -82,20 +85,19 @@ def move_all(panel, kind):
         greyed = target.is_disabled() or target.locator("xpath=ancestor-or-self::*[@disabled]").count()
         if greyed:
             continue
-        target.focus()
         before = picture(panel)
-        press_until_changed(
-            panel, target, ("End", "Home") if kind == SLIDER else ("ArrowDown", "ArrowUp"), before, label
-        )
+        press_until_changed(panel, target, SLIDER_KEYS if kind == SLIDER else DROPDOWN_KEYS, before, label)
         moved.append(label)
     return moved
 
 
 def press_until_changed(panel, target, keys, before, label):
-    """Press the first key; where the input stood at that end already, the second."""
+    """Press the first keys; where the input stood at that end already, the second."""
     waited = 0
     for key in keys:
-        target.press(key)
+        target.focus()
+        for stroke in key.split():
+            panel.page.keyboard.press(stroke)
         for _ in range(40):
             if picture(panel) != before:
                 return
