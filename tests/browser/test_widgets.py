@@ -4,7 +4,7 @@ import pytest
 
 from aigc_course.paths import course_root
 from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_notebook
-from tests.browser.test_lab import CLEAR, CONTENT, READY, RUN_ALL, _errors
+from tests.browser.test_lab import CLEAR, READY, RUN_ALL, _errors
 
 MUST_HOLD_WIDGETS = ("02", "04", "05")
 RUN_SECONDS = 240
@@ -12,7 +12,8 @@ ANSWER_MILLISECONDS = 10_000
 PANEL = ".jp-OutputArea-output .widget-vbox:has(> img.widget-image)"
 SLIDER = ".noUi-handle"
 DROPDOWN = "select"
-SLIDER_KEYS = ("End", "Home")
+LABEL = "xpath=ancestor::*[contains(@class, 'widget-inline-hbox')][1]/label"
+SLIDER_KEYS = ("PageUp", "PageDown")
 # JupyterLab takes arrow keys for itself while a list is closed.
 DROPDOWN_KEYS = ("Alt+ArrowDown ArrowDown Enter", "Alt+ArrowDown ArrowUp Enter")
 # A picture sent anew has a new address even when nothing in it changed: its bytes are compared.
@@ -54,56 +55,85 @@ def test_every_input_changes_the_picture(lab, open_page, path):
     page.set_default_timeout(ANSWER_MILLISECONDS)
     panels = page.locator(PANEL)
     panels.first.wait_for(state="attached")
-    assert panels.count() == live_views(page)
     folder = course_root() / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(panels.count()):
         panel = panels.nth(number)
-        panel.evaluate("element => element.scrollIntoView({block: 'center'})")
-        panel.locator("img.widget-image").wait_for()  # JupyterLab lays out what is in sight only
-        moved = [name for kind in (DROPDOWN, SLIDER) for name in move_all(panel, kind)]
-        assert moved, f"the widget {number} of {path.name} has no input"
+        scroll_to(panel)
+        assert move_all(panel), f"the widget {number} of {path.name} has no input"
         panel.screenshot(path=folder / f"{path.stem}-{number + 1}.png")
         assert panel.locator('[role="status"]').inner_text().strip()
     assert watched.complaints == [] and watched.left == []
 
 
-def live_views(page):
-    """How many outputs of the notebook are explorers: a live view with a picture beside it."""
-    outputs = [o for cell in page.evaluate(CONTENT)["cells"] for o in cell.get("outputs", [])]
-    view = "application/vnd.jupyter.widget-view+json"
-    return sum(view in o.get("data", {}) and "image/png" in o["data"] for o in outputs)
+def scroll_to(panel):
+    """Bring the panel into sight; JupyterLab lays out only what is, so what stands above may still grow."""
+    for _ in range(20):
+        panel.evaluate("element => element.scrollIntoView({block: 'center'})")
+        if panel.locator("img.widget-image").is_visible():
+            return
+        panel.page.wait_for_timeout(500)
+    pytest.fail("the widget could not be scrolled into sight")
 
 
-def move_all(panel, kind):
-    """Move each input of one kind that is not greyed out, and wait for the picture to change."""
+def move_all(panel):
+    """Move each input and put it back, also those that only another choice in a list makes of use."""
     moved = []
-    for index in range(panel.locator(kind).count()):
-        target = panel.locator(kind).nth(index)
-        label = target.locator("xpath=ancestor::*[contains(@class, 'widget-inline-hbox')][1]/label").inner_text()
-        assert label.strip(), "an input without a label"
-        greyed = target.is_disabled() or target.locator("xpath=ancestor-or-self::*[@disabled]").count()
-        if greyed:
-            continue
-        before = picture(panel)
-        press_until_changed(panel, target, SLIDER_KEYS if kind == SLIDER else DROPDOWN_KEYS, before, label)
-        moved.append(label)
-    return moved
+    for target in usable(panel, DROPDOWN):
+        before = usable(panel, SLIDER)
+        back = press_until_changed(panel, target, DROPDOWN_KEYS)
+        for slider in (s for s in usable(panel, SLIDER) if s not in before):
+            moved.append(move(panel, slider, SLIDER_KEYS))
+        press(panel, target, back)
+        moved.append(target)
+    return moved + [move(panel, target, SLIDER_KEYS) for target in usable(panel, SLIDER)]
 
 
-def press_until_changed(panel, target, keys, before, label):
-    """Press the first keys; where the input stood at that end already, the second."""
-    waited = 0
-    for key in keys:
-        target.focus()
-        for stroke in key.split():
-            panel.page.keyboard.press(stroke)
+def usable(panel, kind):
+    """The places, among the inputs of one kind, of those that are not greyed out: (kind, index)."""
+    found = []
+    for index, target in enumerate(panel.locator(kind).all()):
+        if not (target.is_disabled() or target.locator("xpath=ancestor-or-self::*[@disabled]").count()):
+            found.append((kind, index))
+    return found
+
+
+def move(panel, target, keys):
+    press(panel, target, press_until_changed(panel, target, keys))
+    return target
+
+
+def press(panel, target, strokes):
+    panel.locator(target[0]).nth(target[1]).focus()
+    for stroke in strokes.split():
+        panel.page.keyboard.press(stroke)
+
+
+def press_until_changed(panel, target, keys):
+    """Press the first keys; where the input stood at that end already, the second. Returns: what takes it back."""
+    label = panel.locator(target[0]).nth(target[1]).locator(LABEL).inner_text().strip()
+    assert label, f"an input without a label: {target}"
+    before = settled(panel)
+    for strokes, back in (keys, keys[::-1]):
+        press(panel, target, strokes)
         for _ in range(40):
             if picture(panel) != before:
-                return
+                settled(panel)
+                return back
             panel.page.wait_for_timeout(50)
-            waited += 50
-    pytest.fail(f"'{label}' was moved by {' and '.join(keys)}, and the picture stayed the same for {waited} ms")
+    return pytest.fail(f"'{label}' was moved by {' and '.join(keys)}, and the picture stayed the same")
+
+
+def settled(panel):
+    """The picture once it has stayed the same for a moment."""
+    last = None
+    for _ in range(40):
+        now = picture(panel)
+        if now == last:
+            return now
+        last = now
+        panel.page.wait_for_timeout(250)
+    return last
 
 
 def picture(panel):
