@@ -198,3 +198,16 @@ def test_names_are_there_without_loading_anything():
 
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         widgets.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("make", OURS)
+def test_a_kept_background_is_never_out_of_date(make):
+    explorer = make()
+    for control in explorer.controls.values():
+        ends = control.options if isinstance(control, Choice) else (control.low, control.high)
+        for value in ends.values() if isinstance(ends, dict) else ends:
+            explorer.set(**{control.name: value})
+            fast = explorer.png
+            explorer.forget_background()
+            explorer.redraw()
+            assert explorer.png == fast, f"{control.name} = {value}"
