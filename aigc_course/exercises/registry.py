@@ -11,6 +11,7 @@ from aigc_course.exercises.spec import Answer, Exercise
 # One module for each subject; each holds a tuple EXERCISES.
 _SUBJECTS = (
     "language",
+    "neurons",
     "backprop",
     "loss_gradients",
     "cross_entropy",
