@@ -7,7 +7,7 @@ et al. 2017, arXiv:1611.01232).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,6 +58,8 @@ def predicted_signal(config: DepthConfig, input_mean_square: float = 1.0) -> Dep
     Forward, with q_l = weight_variance E[h_(l-1)^2] the variance of z_l: E[h_l^2] = E[phi(z_l)^2]. Backward, each layer
     multiplies the mean square by weight_variance E[phi'(z_l)^2]. With skips, both add to what was there; where phi has
     a mean other than 0, so has h_(l-1), and forward the product 2 skip_scale E[h_(l-1)] E[phi(z_l)] is added too.
+    Its counterpart backward, through the mean of the gradient, has a weight of 1 / width and is left out; but it grows
+    by a factor with each layer, so that deep networks with skips and "relu" need great width to agree.
     """
     phi = activation(config.activation)
     square, mean = input_mean_square, 0.0
@@ -94,30 +96,42 @@ def measured_signal(
         if value < 1:
             raise UsageError(f"{name} = {value} is not allowed; it must be at least 1")
     generator = torch.Generator().manual_seed(seed)
-    runs = [_one_network(config, width, num_inputs, generator) for _ in range(networks)]
-    forward, backward = (torch.stack(side).mean(dim=0) for side in zip(*runs, strict=True))
-    return DepthSignal(forward=forward, backward=backward)
+    runs = []
+    for _ in range(networks):
+        inputs = torch.randn(num_inputs, width, generator=generator)
+        weights = [torch.randn(width, width, generator=generator) / math.sqrt(width) for _ in range(config.depth)]
+        gradient = torch.randn(num_inputs, width, generator=generator)
+        runs.append(network_signal(config, inputs, weights, gradient / _mean_square(gradient).sqrt().float()))
+    forward, backward = (torch.stack([getattr(run, side) for run in runs]) for side in ("forward", "backward"))
+    return DepthSignal(forward=forward.mean(dim=0), backward=backward.mean(dim=0))
 
 
-def _one_network(config: DepthConfig, width: int, num_inputs: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mean squares of h_l and of dL/dh_l, each (depth + 1,) float64."""
-    phi, keep = activation(config.activation), config.skip_scale is not None
-    scale = 1.0 if config.skip_scale is None else config.skip_scale
-    h = torch.randn(num_inputs, width, generator=generator)
-    squares, layers = [_mean_square(h)], []
-    for _ in range(config.depth):
-        weight = torch.randn(width, width, generator=generator) * math.sqrt(config.weight_variance / width)
-        z = h @ weight.T  # (num_inputs, width)
-        h = scale * phi.value(z) + (h if keep else 0.0)
-        layers.append((weight, z))
+def network_signal(config: DepthConfig, inputs: Tensor, weights: Sequence[Tensor], gradient: Tensor) -> DepthSignal:
+    """Mean squares in one given network, the gradient carried back by hand (no autograd).
+
+    Args:
+        inputs: h_0, (B, width) float.
+        weights: (width, width) for each of the `depth` layers, or all of them (depth, width, width); W_l is
+            sqrt(weight_variance) times the l-th, so give entries of variance 1 / width.
+        gradient: dL/dh_depth, (B, width).
+    Raises: UsageError if there are not as many weights as layers.
+    """
+    if len(weights) != config.depth:
+        raise UsageError(f"{len(weights)} weights were given for depth = {config.depth}; give one for each layer")
+    phi, scale = activation(config.activation), math.sqrt(config.weight_variance)
+    branch = 1.0 if config.skip_scale is None else config.skip_scale
+    h, g = inputs, gradient
+    squares, slopes = [_mean_square(h)], []
+    for weight in weights:
+        z = scale * (h @ weight.T)  # (B, width)
+        h = branch * phi.value(z) + (0.0 if config.skip_scale is None else h)
+        slopes.append(phi.derivative(z))
         squares.append(_mean_square(h))
-    grad = torch.randn(num_inputs, width, generator=generator)
-    grad = grad / _mean_square(grad).sqrt().float()
-    grads = [_mean_square(grad)]
-    for weight, z in reversed(layers):
-        grad = (scale * grad * phi.derivative(z)) @ weight + (grad if keep else 0.0)
-        grads.append(_mean_square(grad))
-    return torch.stack(squares), torch.stack(grads[::-1])
+    grads = [_mean_square(g)]
+    for i in reversed(range(config.depth)):
+        g = branch * scale * ((g * slopes[i]) @ weights[i]) + (0.0 if config.skip_scale is None else g)
+        grads.append(_mean_square(g))
+    return DepthSignal(forward=torch.stack(squares), backward=torch.stack(grads[::-1]))
 
 
 def _mean_square(values: Tensor) -> Tensor:

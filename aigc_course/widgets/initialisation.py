@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aigc_course.errors import unknown
+from aigc_course.models.signal import DepthConfig, network_signal
 from aigc_course.plots import COLOURS
 from aigc_course.widgets.controls import Choice, LogSlider, Slider
 from aigc_course.widgets.explorer import Explorer
@@ -46,33 +47,10 @@ def signal_sizes(activation: str, depth: int, width: int, scale: float) -> Signa
     if activation not in ACTIVATIONS:
         raise unknown("activation", activation, ACTIVATIONS)
     x, g, weights = _random_numbers(width)
-    forward, slopes = [_rms(x)], []
-    for weight in weights[:depth]:
-        x, slope = _activate(activation, scale * (x @ weight.T))  # (B, width)
-        slopes.append(slope)
-        forward.append(_rms(x))
-    backward = [_rms(g)]
-    for weight, slope in zip(weights[:depth].flip(0), reversed(slopes), strict=True):
-        g = scale * ((g * slope) @ weight)
-        backward.append(_rms(g))
-    return SignalSizes(forward=torch.stack(forward), backward=torch.stack(backward).flip(0))
-
-
-def _activate(name: str, h: Tensor) -> tuple[Tensor, Tensor]:
-    """f(h) and its derivative f'(h)."""
-    if name == "tanh":
-        y = h.tanh()
-        return y, 1 - y.square()
-    if name == "sigmoid":
-        y = h.sigmoid()
-        return y, y * (1 - y)
-    if name == "relu":
-        return h.relu(), (h > 0).to(h)
-    return h, torch.ones_like(h)
-
-
-def _rms(x: Tensor) -> Tensor:
-    return x.double().square().mean().sqrt()
+    name = "identity" if activation == "linear" else activation
+    config = DepthConfig(activation=name, depth=depth, weight_variance=scale**2)
+    squares = network_signal(config, x, weights[:depth], g)
+    return SignalSizes(forward=squares.forward.sqrt(), backward=squares.backward.sqrt())
 
 
 @lru_cache(maxsize=2)

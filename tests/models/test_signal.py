@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aigc_course.errors import UsageError
-from aigc_course.models.signal import DepthConfig, gaussian_mean, measured_signal, predicted_signal
+from aigc_course.models.signal import DepthConfig, gaussian_mean, measured_signal, network_signal, predicted_signal
 
 
 def test_gaussian_mean_of_powers_and_of_a_cosine():
@@ -56,6 +56,45 @@ def test_networks_do_what_the_recursion_says(config):
         assert ratio.abs().max() < 0.25, (side, ratio)
 
 
+@pytest.mark.parametrize("skip_scale", [None, 0.7])
+@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu", "gelu"])
+def test_the_gradient_carried_back_by_hand_is_that_of_autograd(activation, skip_scale):
+    functions = {
+        "identity": lambda z: z,
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "relu": torch.relu,
+        "gelu": torch.nn.functional.gelu,
+    }
+    generator = torch.Generator().manual_seed(0)
+    x, g = torch.randn(2, 5, 7, generator=generator, dtype=torch.float64)
+    weights = torch.randn(3, 7, 7, generator=generator, dtype=torch.float64)
+    hidden = [x.clone().requires_grad_()]
+    for weight in weights:
+        branch = functions[activation](math.sqrt(1.7) * hidden[-1] @ weight.T)
+        hidden.append(branch if skip_scale is None else hidden[-1] + skip_scale * branch)
+    grads = torch.autograd.grad(hidden[-1], hidden, g)
+    config = DepthConfig(activation=activation, depth=3, weight_variance=1.7, skip_scale=skip_scale)
+    signal = network_signal(config, x, weights, g)
+    assert signal.forward.tolist() == pytest.approx([h.square().mean().item() for h in hidden], rel=1e-9)
+    assert signal.backward.tolist() == pytest.approx([h.square().mean().item() for h in grads], rel=1e-9)
+
+
+def test_without_a_nonlinearity_skips_need_no_great_width():
+    """E[(dL/dh)^2] grows by exactly 1 + skip_scale^2 a layer at any width, if no mask depends on the weights."""
+    config = DepthConfig(activation="identity", depth=10, weight_variance=1.0, skip_scale=0.3)
+    measured = measured_signal(config, width=16, num_inputs=4, networks=400)
+    assert measured.backward[0].item() == pytest.approx(1.09**10, rel=0.1)
+
+
+def test_with_relu_and_skips_the_gradient_exceeds_the_wide_limit_in_inverse_proportion_to_the_width():
+    config = DepthConfig(activation="relu", depth=20, weight_variance=2.0, skip_scale=20**-0.5)
+    limit = predicted_signal(config).backward[0].item()
+    excess = {n: measured_signal(config, width=n, networks=64).backward[0].item() - limit for n in (32, 128)}
+    assert excess[32] / excess[128] == pytest.approx(4.0, rel=0.25)
+    assert excess[128] > 0.5
+
+
 def test_measured_signal_starts_from_unit_mean_squares():
     config = DepthConfig(activation="identity", depth=1, weight_variance=1.0)
     signal = measured_signal(config, width=64, num_inputs=64, networks=1, seed=3)
@@ -72,3 +111,8 @@ def test_settings_out_of_range_are_refused(wrong):
 def test_sizes_out_of_range_are_refused():
     with pytest.raises(UsageError, match="width = 0"):
         measured_signal(DepthConfig(), width=0)
+
+
+def test_as_many_weights_as_layers_are_asked_for():
+    with pytest.raises(UsageError, match="2 weights were given for depth = 3"):
+        network_signal(DepthConfig(depth=3), torch.ones(1, 4), torch.ones(2, 4, 4), torch.ones(1, 4))
