@@ -1,17 +1,21 @@
 """From text to token ids and back."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from aigc_course.errors import UsageError, unknown
 
 UNKNOWN = "\ufffd"  # U+FFFD, the replacement character: stands for what the training text never showed
 SEPARATOR = "\n"  # ends every document
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Tokenizer(Protocol):
     """What models, generators and checkpoints need of a tokenizer."""
+
+    words_take_their_space: ClassVar[bool]  # whether the space before a word is part of the word's token
 
     def __len__(self) -> int:
         """How many ids there are; each is in [0, len)."""
@@ -36,6 +40,8 @@ class CharTokenizer:
 
     Raises: UsageError when `characters` are not sorted and distinct, lack the newline or hold U+FFFD.
     """
+
+    words_take_their_space: ClassVar[bool] = False
 
     characters: str  # characters[i] has the id i + 1; sorted, with the newline, without U+FFFD
     _ids: dict[str, int] = field(init=False, repr=False, compare=False)
@@ -78,20 +84,98 @@ class CharTokenizer:
         Raises: UsageError for an id outside [0, len(self)).
         """
         table = UNKNOWN + self.characters
-        wanted = [int(i) for i in ids]
-        for i in wanted:
-            if not 0 <= i < len(table):
-                raise UsageError(f"cannot decode the id {i}; this tokenizer has the ids 0 to {len(table) - 1}")
-        return "".join([table[i] for i in wanted])
+        return "".join([table[i] for i in _within(ids, len(table))])
 
     def to_dict(self) -> dict[str, Any]:
         """`{"kind": "char", "characters": ...}`, for a checkpoint."""
         return {"kind": "char", "characters": self.characters}
 
 
+class BPETokenizer:
+    """Byte-level byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019).
+
+    Text becomes UTF-8 bytes, so nothing is unknown; the pairs of neighbours that the training text shows most often
+    are merged, again and again, into one token each. Words keep the space before them; digits and the newline stay
+    alone. The id 0 is U+FFFD, which takes the place of half a surrogate pair.
+
+    >>> tokenizer = BPETokenizer.from_text("the cat, the hat " * 9, vocab_size=265)
+    >>> [tokenizer.decode([i]) for i in tokenizer.encode("the hat 🎩")][:3]
+    ['the', ' hat', ' ']
+
+    Raises: UsageError when `library_json` is not what `to_dict` gave.
+    """
+
+    words_take_their_space: ClassVar[bool] = True
+
+    def __init__(self, library_json: str) -> None:
+        from tokenizers import Tokenizer as Library
+
+        try:
+            self._library = Library.from_str(library_json)
+        except Exception as error:  # the library raises a bare Exception
+            raise UsageError(f"this is no tokenizer of the library `tokenizers`: {error}") from error
+        self._json = library_json
+
+    @classmethod
+    def from_text(cls, text: str | Iterable[str], vocab_size: int) -> "BPETokenizer":
+        """Learn the merges from a training text (or from several documents).
+
+        Args: vocab_size: how many ids there may be: U+FFFD, the 256 bytes, and merges as long as a pair comes twice.
+        Raises: UsageError when `vocab_size` leaves no room for the bytes.
+        """
+        from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+        from tokenizers import Tokenizer as Library
+
+        smallest = 1 + len(pre_tokenizers.ByteLevel.alphabet())
+        if vocab_size < smallest:
+            raise UsageError(f"vocab_size is {vocab_size}, but must be at least {smallest}: U+FFFD and the 256 bytes")
+        library = Library(models.BPE())
+        alone = pre_tokenizers.Split(Regex(r"[0-9\n]"), "isolated")
+        library.pre_tokenizer = pre_tokenizers.Sequence([alone, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+        library.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=2,
+            special_tokens=[UNKNOWN],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        documents = [text] if isinstance(text, str) else text
+        library.train_from_iterator([_valid(document) for document in documents], trainer)
+        return cls(library.to_str())
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "BPETokenizer":
+        """Rebuild what `to_dict` gave; raises UsageError when it is something else."""
+        if values.get("kind") != "bpe" or not isinstance(values.get("library_json"), str):
+            raise UsageError(f"a BPETokenizer needs kind 'bpe' and its library_json, but got {values!r:.200}")
+        return cls(values["library_json"])
+
+    def __len__(self) -> int:
+        return self._library.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of any text; fewer than it has bytes where merges are known."""
+        return self._library.encode(_valid(text)).ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids; bytes that are no UTF-8 together become U+FFFD.
+
+        Raises: UsageError for an id outside [0, len(self)).
+        """
+        return self._library.decode(_within(ids, len(self)), skip_special_tokens=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """`{"kind": "bpe", "library_json": ...}`, for a checkpoint."""
+        return {"kind": "bpe", "library_json": self._json}
+
+
 def tokenizer_from_dict(values: dict[str, Any]) -> Tokenizer:
     """The tokenizer that a checkpoint holds; raises UsageError for a kind that isn't known."""
-    kinds = {"char": CharTokenizer.from_dict}
+    kinds: dict[str, Callable[[dict[str, Any]], Tokenizer]] = {
+        "char": CharTokenizer.from_dict,
+        "bpe": BPETokenizer.from_dict,
+    }
     kind = values.get("kind")
     if kind not in kinds:
         raise unknown("kind of tokenizer", kind, kinds)
@@ -100,3 +184,16 @@ def tokenizer_from_dict(values: dict[str, Any]) -> Tokenizer:
 
 def _vocabulary(text: str) -> str:
     return "".join(sorted((set(text) | {SEPARATOR}) - {UNKNOWN}))
+
+
+def _within(ids: Iterable[int], vocab_size: int) -> list[int]:
+    wanted = [int(i) for i in ids]
+    for i in wanted:
+        if not 0 <= i < vocab_size:
+            raise UsageError(f"cannot decode the id {i}; this tokenizer has the ids 0 to {vocab_size - 1}")
+    return wanted
+
+
+def _valid(text: str) -> str:
+    """`text` with U+FFFD for halves of surrogate pairs, which UTF-8 can't write."""
+    return _SURROGATE.sub(UNKNOWN, text)

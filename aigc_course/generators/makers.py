@@ -32,6 +32,7 @@ class TextGenerator:
         max_length: int = 300,
         temperature: float = 1.0,
         top_k: int | None = None,
+        top_p: float | None = None,
         seed: int | None = None,
     ) -> GeneratedText:
         """Go on from `text_input` to the end of the document, or for `max_length` characters.
@@ -39,8 +40,9 @@ class TextGenerator:
         Args:
             text_input: what the text begins with; characters that the model does not know are passed over.
             num_texts: how many continuations.
-            temperature: 1 samples from the model; below 1 safer, 0 the likeliest character each time.
-            top_k: sample among the k likeliest only.
+            temperature: 1 samples from the model; below 1 safer, 0 the likeliest token each time.
+            top_k: sample among the k likeliest tokens only.
+            top_p: sample among the likeliest tokens that hold this share of the probability, in (0, 1].
             seed: the same seed gives the same text; None a new one each time.
 
         Returns: the text, `text_input` included.
@@ -50,7 +52,10 @@ class TextGenerator:
             raise UsageError(f"text_input must be text, but is {type(text_input).__name__}")
         _require_count("num_texts", num_texts, MOST_TEXTS)
         _require_count("max_length", max_length, MOST_SAMPLES)
-        prompt = self.tokenizer.encode(SEPARATOR + " ".join(text_input.split("\n")))
+        begun, space = " ".join(text_input.split("\n")), ""
+        if self.tokenizer.words_take_their_space and begun.endswith(" "):
+            begun, space = begun.rstrip(" "), " "  # the next token brings it along
+        prompt = self.tokenizer.encode(SEPARATOR + begun)
         known = [i for i in prompt if i != 0]
         source = torch.Generator(self.model.token_embedding.weight.device).manual_seed(_seed(seed))
         made = sample_tokens(
@@ -61,8 +66,9 @@ class TextGenerator:
             generator=source,
             temperature=temperature,
             top_k=top_k,
+            top_p=top_p,
         )
-        return GeneratedText([text_input + self.tokenizer.decode(ids) for ids in made])
+        return GeneratedText([text_input + self.tokenizer.decode(ids).removeprefix(space)[:max_length] for ids in made])
 
 
 class ImageGenerator:

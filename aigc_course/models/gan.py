@@ -124,12 +124,26 @@ class Discriminator(nn.Module):
         return logits + (self.class_weights(known) * features.sum(dim=(2, 3))).sum(dim=1)
 
 
+class NearestConv2d(nn.Conv2d):
+    """Copy each pixel to 2 x 2, then a 3 x 3 convolution; computed as the one transposed convolution that it equals.
+
+    Along one axis, the output pixels 2q - 1 .. 2q + 2 get k_2, k_1 + k_2, k_0 + k_1, k_0 of the input pixel q. The
+    enlarged image, with four times the pixels, is never made, and 16 products replace 36.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, 2 H, 2 W)."""
+        reach = torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=self.weight.dtype, device=x.device)
+        weight = torch.einsum("jk,oikl,ml->iojm", reach, self.weight, reach)  # (inputs, outputs, 4, 4)
+        return nn.functional.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
+
+
 def _up(inputs: int, outputs: int, upsample: str) -> nn.Sequential:
     """A generator block: twice the side. How it grows is decided here and at `to_image`."""
     if upsample == "transposed":
         grow: list[nn.Module] = [nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False)]
     else:
-        grow = [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)]
+        grow = [NearestConv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)]
     return nn.Sequential(*grow, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 

@@ -1,9 +1,9 @@
-"""`text-gpt`: a character GPT that writes forum comments."""
+"""`text-gpt`: a GPT that writes forum comments."""
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from aigc_course.config import from_dict
 from aigc_course.data import toy_comments
 from aigc_course.data.batches import TextWindows
 from aigc_course.data.sets import TextSet
-from aigc_course.data.tokenizer import SEPARATOR, CharTokenizer, Tokenizer, tokenizer_from_dict
+from aigc_course.data.tokenizer import SEPARATOR, BPETokenizer, CharTokenizer, Tokenizer, tokenizer_from_dict
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.models.gpt import GPT, GPTConfig
 from aigc_course.models.sampling import sample_tokens
@@ -26,6 +26,8 @@ class TextGPTSettings:
     """Everything that decides what a `text-gpt` run does."""
 
     data: str = "toy-comments"  # a text data set, or a folder of text files
+    tokens: Literal["characters", "bpe"] = "characters"  # what the model reads and writes, one after another
+    bpe_vocab_size: int = 1024  # how many tokens there may be, where they are byte pairs
     model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
     loop: LoopSettings = field(default_factory=LoopSettings)
     learning_rate: float = 1e-2  # peak, of AdamW: embeddings, biases, norms
@@ -34,18 +36,23 @@ class TextGPTSettings:
     evaluation_documents: int = 500  # of the validation split, for the evaluations during training
     evaluation_samples: int = 500  # documents written by `evaluate`
 
+    def __post_init__(self) -> None:
+        if self.tokens not in ("characters", "bpe"):
+            raise ValueError(f"tokens is {self.tokens!r}, but must be 'characters' or 'bpe'")
+
 
 def profile(name: str) -> TextGPTSettings:
     """The settings of a profile."""
     quick = TextGPTSettings(
-        model=GPTConfig(vocab_size=1, context_length=128, d_model=128, n_layers=3, n_heads=4, position="rotary"),
+        tokens="bpe",
+        model=GPTConfig(vocab_size=1, context_length=64, d_model=128, n_layers=3, n_heads=4, position="rotary"),
         loop=LoopSettings(
-            steps=1000, batch_size=8, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
+            steps=1100, batch_size=16, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
         ),
     )
     laptop = TextGPTSettings(
         data="goemotions",
-        model=dataclasses.replace(quick.model, d_model=256, n_layers=4, n_heads=8, dropout=0.1),
+        model=dataclasses.replace(quick.model, context_length=128, d_model=256, n_layers=4, n_heads=8, dropout=0.1),
         loop=dataclasses.replace(quick.loop, steps=4000, batch_size=16, warmup_steps=100, evaluate_every=500),
     )
     full = TextGPTSettings(
@@ -61,7 +68,7 @@ def profile(name: str) -> TextGPTSettings:
     }[name]
 
 
-def next_character_step(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
+def next_token_step(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
     """Predict each next token of every window: the loss is the mean surprise, in nats per token."""
     inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]  # (B, T) each
     loss = cross_entropy_nats(model(inputs), targets)
@@ -73,7 +80,7 @@ def train(job: Job) -> Session:
     settings: TextGPTSettings = job.settings
     loop = settings.loop
     dataset = load_set(settings.data, TextSet)
-    tokenizer = CharTokenizer.from_text(dataset.documents("train"))
+    tokenizer = make_tokenizer(settings, dataset.documents("train"))
     model_config = dataclasses.replace(settings.model, vocab_size=len(tokenizer))
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
@@ -95,7 +102,7 @@ def train(job: Job) -> Session:
             model, settings.learning_rate, settings.weight_decay, muon_learning_rate=settings.muon_learning_rate
         ),
         batches,
-        next_character_step,
+        next_token_step,
         settings=loop,
         runtime=runtime,
         run_dir=job.run_dir,
@@ -105,6 +112,13 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
+
+
+def make_tokenizer(settings: TextGPTSettings, documents: Sequence[str]) -> Tokenizer:
+    """The tokenizer of a run, made from its training documents."""
+    if settings.tokens == "bpe":
+        return BPETokenizer.from_text([one_line(document) for document in documents], settings.bpe_vocab_size)
+    return CharTokenizer.from_text(documents)
 
 
 def token_stream(documents: Sequence[str], tokenizer: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,24 +141,24 @@ def nats_per_character(
     """Mean surprise per character of `documents`, each seen from its beginning, the newline at its end included.
 
     A document longer than the context is cut into pieces; each piece after the first begins with the last
-    character of the piece before.
+    token of the piece before.
     """
     plain = cast(GPT, runtime.unwrap(model))
     length = plain.config.context_length
+    lines = [one_line(document) + SEPARATOR for document in documents]
     pieces = []
-    for document in documents:
-        ids = tokenizer.encode(SEPARATOR + one_line(document) + SEPARATOR)
+    for line in lines:
+        ids = tokenizer.encode(SEPARATOR + line)
         pieces += [ids[i : i + length + 1] for i in range(0, len(ids) - 1, length)]
     pieces.sort(key=len)
-    total, count = 0.0, 0
+    total = 0.0
     for begin in range(0, len(pieces), batch_size):
         tokens, mask = padded(pieces[begin : begin + batch_size])
         tokens, mask = tokens.to(runtime.device), mask.to(runtime.device)
         with runtime.autocast():
             logits = model(tokens[:, :-1])
         total += float(cross_entropy_nats(logits, tokens[:, 1:], mask[:, 1:]) * mask[:, 1:].sum())
-        count += int(mask[:, 1:].sum())
-    return total / count
+    return total / sum(map(len, lines))
 
 
 def padded(pieces: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -189,7 +203,7 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
 RECIPE = Recipe(
     name="text-gpt",
     kind="text",
-    summary="a character GPT that writes forum comments",
+    summary="a GPT that writes forum comments",
     settings_type=TextGPTSettings,
     profile=profile,
     train=train,

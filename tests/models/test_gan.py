@@ -6,6 +6,7 @@ import torch
 from aigc_course.errors import UsageError
 from aigc_course.losses import discriminator_bce, generator_non_saturating, gradient_penalty
 from aigc_course.models import Discriminator, GANConfig, Generator
+from aigc_course.models.gan import NearestConv2d
 
 SMALL = GANConfig(image_size=16, latent_dim=8, width=8)
 CLASSES = GANConfig(image_size=16, latent_dim=8, width=8, n_classes=3)
@@ -159,3 +160,12 @@ def test_wrong_shapes_are_named():
 def test_impossible_sizes_are_named(change, text):
     with pytest.raises(ValueError, match=text):
         GANConfig(**change)
+
+
+def test_copied_pixels_and_a_convolution_are_one_transposed_convolution():
+    torch.manual_seed(0)
+    layer, x = NearestConv2d(5, 7, kernel_size=3, padding=1), torch.randn(2, 5, 6, 9)
+    enlarged = torch.nn.functional.interpolate(x, scale_factor=2)
+    expected = torch.nn.functional.conv2d(enlarged, layer.weight, layer.bias, padding=1)
+    assert layer(x).shape == (2, 7, 12, 18)
+    torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
