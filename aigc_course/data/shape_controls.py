@@ -101,7 +101,8 @@ def _noise(num_images: int, rng: np.random.Generator) -> Images:
 
 
 def _flat(num_images: int, rng: np.random.Generator) -> Images:
-    colours = np.array([*COLOURS.values(), *BACKGROUNDS.values()])[rng.integers(0, 12, num_images)]
+    palette = np.array([*COLOURS.values(), *BACKGROUNDS.values()])
+    colours = palette[rng.integers(0, len(palette), num_images)]
     return _to_uint8(np.broadcast_to(colours[:, :, None, None], (num_images, 3, IMAGE_SIZE, IMAGE_SIZE)))
 
 

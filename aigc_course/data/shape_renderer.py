@@ -1,7 +1,7 @@
 """Factors of a toy shape and the anti-aliased renderer that turns them into 32 x 32 RGB images.
 
 A shape is a signed distance function: negative inside, positive outside, in pixels. Its opacity falls from 1 to 0
-over one pixel at the outline, so a pixel is `background + opacity * (colour - background)`. Only +, *, max and sqrt
+over `EDGE_WIDTH` at the outline, so a pixel is `background + opacity * (colour - background)`. Only +, *, max and sqrt
 are used in float64 and the result is rounded to uint8, so every machine renders the same bytes.
 """
 
@@ -14,24 +14,23 @@ from numpy.typing import NDArray
 
 IMAGE_SIZE = 32  # pixels
 CLASS_NAMES = ("circle", "square", "triangle", "diamond", "plus", "cross", "ring", "star", "heart", "crescent")
+# No two colours are nearer to each other than 155 grey levels, no two backgrounds nearer than 75.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (230, 50, 60),
-    "orange": (250, 145, 35),
     "yellow": (250, 225, 70),
     "green": (60, 200, 80),
-    "cyan": (60, 205, 230),
     "blue": (70, 110, 245),
     "magenta": (220, 80, 220),
     "white": (242, 242, 242),
 }
 BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "night": (16, 18, 28),
-    "indigo": (44, 44, 92),
-    "pine": (28, 70, 58),
-    "umber": (84, 52, 44),
+    "indigo": (44, 44, 100),
+    "umber": (92, 56, 44),
 }
-CENTRE_RANGE = (-3.0, 3.0)  # pixels right of (below) the middle of the image
-SIZE_RANGE = (7.0, 11.0)  # pixels from the shape's centre to its farthest reach, about
+CENTRE_RANGE = (-2.0, 2.0)  # pixels right of (below) the middle of the image
+SIZE_RANGE = (8.5, 11.0)  # pixels from the shape's centre to its farthest reach, about
+EDGE_WIDTH = 1.5  # pixels over which the opacity falls from 1 to 0
 STEPS_PER_PIXEL = 8  # centres and sizes are whole multiples of 1/8 pixel: exact in binary, so factors can be pinned
 
 Array = NDArray[np.float64]
@@ -94,7 +93,7 @@ def render_masks(label: NDArray[np.int64], centre_x: Array, centre_y: Array, siz
             x = grid[None, None, :] - centre_x[chosen, None, None]  # (n, 1, 32)
             y = grid[None, :, None] - centre_y[chosen, None, None]  # (n, 32, 1)
             distance = _DISTANCES[name](x, y, size[chosen, None, None])
-            masks[chosen] = np.clip(0.5 - distance, 0, 1)
+            masks[chosen] = np.clip(0.5 - distance / EDGE_WIDTH, 0, 1)
     return masks
 
 
