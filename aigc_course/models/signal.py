@@ -106,7 +106,9 @@ def measured_signal(
     return DepthSignal(forward=forward.mean(dim=0), backward=backward.mean(dim=0))
 
 
-def network_signal(config: DepthConfig, inputs: Tensor, weights: Sequence[Tensor], gradient: Tensor) -> DepthSignal:
+def network_signal(
+    config: DepthConfig, inputs: Tensor, weights: Sequence[Tensor] | Tensor, gradient: Tensor
+) -> DepthSignal:
     """Mean squares in one given network, the gradient carried back by hand (no autograd).
 
     Args:
