@@ -22,6 +22,9 @@ _SUBJECTS = (
     "variational",
     "variational_bounds",
     "attention",
+    "transformer",
+    "tokens",
+    "text_sampling",
 )
 
 

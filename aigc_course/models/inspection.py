@@ -1,0 +1,54 @@
+"""What happens inside a trained GPT, for looking at: the fast path that trains and generates is left as it is."""
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from aigc_course.errors import UsageError
+from aigc_course.models.gpt import GPT, Block, rotate
+
+
+def attention_weights(model: GPT, tokens: Sequence[int] | Tensor) -> Tensor:
+    """The weight that every query of every head gives to every key, while the model reads `tokens`.
+
+    The fused attention never forms these weights. They are computed again, in float32 and without dropout, from the
+    queries and keys of an ordinary forward pass.
+
+    Args: tokens: (T,) ids in [0, vocab_size), 1 <= T <= context_length.
+    Returns: (n_layers, n_heads, T, T) float32; [l, h, t, s] is the weight that query t gives to key s, 0 for s > t;
+        sums to 1 over s.
+    Raises: UsageError if the tokens are no single sequence or don't fit into the context.
+    """
+    ids = torch.as_tensor(tokens, dtype=torch.int64, device=model.token_embedding.weight.device)
+    if ids.ndim != 1:
+        raise UsageError(f"tokens are {tuple(ids.shape)}; give one sequence (T,) at a time")
+    seen: list[Tensor] = []
+    hooks = [
+        cast(Block, block).attention.qkv.register_forward_hook(lambda _module, _inputs, qkv: seen.append(qkv[0]))
+        for block in model.blocks
+    ]
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            model(ids[None])
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    rotation = None if model.rotation is None else model.rotation[:, : len(ids)]
+    return torch.stack([_weights(qkv, model.config.n_heads, rotation) for qkv in seen])
+
+
+def _weights(qkv: Tensor, n_heads: int, rotation: Tensor | None) -> Tensor:
+    """qkv (T, 3 C) of one block -> (H, T, T)."""
+    q, k, _ = qkv.float().unflatten(-1, (3, n_heads, -1)).permute(1, 2, 0, 3)  # each (H, T, D)
+    if rotation is not None:
+        q, k = rotate(q, rotation), rotate(k, rotation)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (H, T, T)
+    hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+    return F.softmax(scores.masked_fill(hidden, -math.inf), dim=-1)
