@@ -60,8 +60,9 @@ class Generator(nn.Module):
         if config.upsample == "transposed":
             self.to_image: nn.Module = nn.ConvTranspose2d(maps[-1], config.channels, kernel_size=4, stride=2, padding=1)
         else:
-            to_channels = nn.Conv2d(maps[-1], config.channels, kernel_size=3, padding=1)
-            self.to_image = nn.Sequential(_up(maps[-1], maps[-1], config.upsample), to_channels)
+            few = max(1, maps[-1] // 2)  # maps halve once more at the full resolution
+            to_channels = nn.Conv2d(few, config.channels, kernel_size=3, padding=1)
+            self.to_image = nn.Sequential(_up(maps[-1], few, config.upsample), to_channels)
         self.initialise()
 
     def initialise(self) -> None:

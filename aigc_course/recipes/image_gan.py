@@ -66,13 +66,14 @@ def profile(name: str) -> ImageGANSettings:
     quick = ImageGANSettings(
         model=GANConfig(latent_dim=16, width=24, upsample="nearest", discriminator_norm="none"),
         loop=LoopSettings(
-            steps=1000, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.995
+            steps=1600, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.997
         ),
-        generator_learning_rate=1e-3,
-        discriminator_learning_rate=1e-3,
+        generator_learning_rate=2e-3,
+        discriminator_learning_rate=2e-3,
         beta1=0.0,
         loss="relativistic",
         gradient_penalty=0.1,
+        penalty_share=0.25,
     )
     laptop = dataclasses.replace(
         quick,
