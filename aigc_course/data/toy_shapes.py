@@ -33,7 +33,7 @@ NAME = "toy-shapes"
 # Half a shape starts at an error of 0.13; a hole of 3 x 3 pixels or noise that leaves the shape plain stays below.
 MAX_ERROR = 0.12  # share of the image's variance that the best template in two flat colours leaves unexplained
 MIN_MARGIN = 0.02  # how much more of it the best template of every other class leaves unexplained
-MAX_COLOUR_DISTANCE = 60.0  # RGB distance (0-255) of the shape's colour from the nearest of COLOURS; they stand 155 apart
+MAX_COLOUR_DISTANCE = 60.0  # RGB (0-255) from the shape's colour to the nearest of COLOURS, which stand 155 apart
 MAX_BACKGROUND_DISTANCE = 35.0  # the same for the background and BACKGROUNDS, which stand 75 apart
 
 _GRID_STEP = 0.5  # pixels between neighbouring templates, in position and in size

@@ -55,7 +55,7 @@ def test_a_space_at_the_end_of_the_prompt_is_not_doubled():
         def new_cache(self, batch_size):
             return KVCache(self.config, batch_size, self.token_embedding.weight)
 
-        def forward(self, tokens, cache):
+        def forward(self, tokens, cache):  # noqa: ARG002
             logits = torch.full((*tokens.shape, len(tokenizer)), -1e9)
             wanted = follow.get(int(tokens[0, -1]), tokenizer.encode("\n"))
             logits[..., wanted[0]] = 0
