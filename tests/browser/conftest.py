@@ -111,7 +111,8 @@ class Lab:
     folder: Path
 
     def address(self, notebook: str) -> str:
-        return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}"
+        """The page of a notebook, without the tabs of earlier tests."""
+        return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?reset&token={self.token}"
 
 
 @pytest.fixture(scope="session")

@@ -114,9 +114,9 @@ def press_until_changed(panel, target, keys):
     label = panel.locator(target[0]).nth(target[1]).locator(LABEL).inner_text().strip()
     assert label, f"an input without a label: {target}"
     before = settled(panel)
-    for strokes, back in (keys, keys[::-1]):
+    for strokes, back in 2 * (keys, keys[::-1]):  # again: a page that is still laid out anew may take the focus away
         press(panel, target, strokes)
-        for _ in range(40):
+        for _ in range(60):
             if picture(panel) != before:
                 settled(panel)
                 return back
