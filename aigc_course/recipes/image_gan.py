@@ -66,7 +66,7 @@ def profile(name: str) -> ImageGANSettings:
     quick = ImageGANSettings(
         model=GANConfig(latent_dim=16, width=24, upsample="nearest", discriminator_norm="none"),
         loop=LoopSettings(
-            steps=1600, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.997
+            steps=1450, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.997
         ),
         generator_learning_rate=2e-3,
         discriminator_learning_rate=2e-3,

@@ -45,9 +45,9 @@ def profile(name: str) -> TextGPTSettings:
     """The settings of a profile."""
     quick = TextGPTSettings(
         tokens="bpe",
-        model=GPTConfig(vocab_size=1, context_length=64, d_model=128, n_layers=3, n_heads=4, position="rotary"),
+        model=GPTConfig(vocab_size=1, context_length=64, d_model=128, n_layers=2, n_heads=4, position="rotary"),
         loop=LoopSettings(
-            steps=1100, batch_size=16, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
+            steps=1500, batch_size=16, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
         ),
     )
     laptop = TextGPTSettings(
