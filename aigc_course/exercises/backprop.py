@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from aigc_course.exercises.draws import close, normal
+from aigc_course.exercises.draws import near_float32, normal_float32
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 Tape = list[list[tuple[int, float]]]
@@ -51,18 +51,18 @@ def best_central_step(epsilon: float, f: float, third_derivative: float) -> floa
 
 
 def _tanh_inputs(rng: Rng) -> tuple[Tensor, Tensor]:
-    return normal(rng, 3, 4), normal(rng, 3, 4)
+    return normal_float32(rng, 3, 4), normal_float32(rng, 3, 4)
 
 
 def _tanh_like_autograd(answer: Answer, rng: Rng) -> bool:
     grad_a, z = _tanh_inputs(rng)
     z.requires_grad_()
-    return close(answer(grad_a, z.detach()), torch.autograd.grad((torch.tanh(z) * grad_a).sum(), z)[0])
+    return near_float32(answer(grad_a, z.detach()), torch.autograd.grad((torch.tanh(z) * grad_a).sum(), z)[0])
 
 
 def _tanh_is_odd_sloped(answer: Answer, rng: Rng) -> bool:
     grad_a, _ = _tanh_inputs(rng)
-    return close(answer(grad_a, torch.zeros(3, 4)), grad_a) and close(
+    return near_float32(answer(grad_a, torch.zeros(3, 4)), grad_a) and near_float32(
         answer(grad_a, torch.full((3, 4), 9.0)), 0 * grad_a
     )
 
@@ -110,20 +110,20 @@ TANH = Exercise(
 
 def _network(rng: Rng, d: int = 3, k: int = 3, hidden: int = 3, batch: int = 5) -> tuple[Tensor, ...]:
     shapes = (batch, d), (batch, k), (hidden, d), (hidden,), (k, hidden), (k,)
-    return tuple(normal(rng, *shape) for shape in shapes)
+    return tuple(normal_float32(rng, *shape) for shape in shapes)
 
 
 def _network_like_autograd(answer: Answer, rng: Rng) -> bool:
     x, y, *parameters = _network(rng, d=2, k=4, hidden=5, batch=6)
     w1, b1, w2, b2 = leaves = [p.clone().requires_grad_() for p in parameters]
     loss = (torch.sigmoid(x @ w1.T + b1) @ w2.T + b2 - y).square().sum() / (2 * len(x))
-    return all(map(close, answer(x, y, *parameters), torch.autograd.grad(loss, leaves)))
+    return all(map(near_float32, answer(x, y, *parameters), torch.autograd.grad(loss, leaves)))
 
 
 def _repeating_the_batch(answer: Answer, rng: Rng) -> bool:
     x, y, *parameters = _network(rng)
     once, twice = answer(x, y, *parameters), answer(x.repeat(2, 1), y.repeat(2, 1), *parameters)
-    return len(once) == 4 and all(map(close, once, twice))
+    return len(once) == 4 and all(map(near_float32, once, twice))
 
 
 def _network_mistake(kind: str, name: str, message: str) -> Misconception:
@@ -190,12 +190,12 @@ def _sum_over_paths(answer: Answer, rng: Rng) -> bool:
     def paths(top: int, node: int) -> float:
         return 1.0 if top == node else sum(local * paths(j, node) for j, local in tape[top])
 
-    return close(answer(tape), [paths(len(tape) - 1, node) for node in range(len(tape))])
+    return near_float32(answer(tape), [paths(len(tape) - 1, node) for node in range(len(tape))])
 
 
 def _used_twice(answer: Answer, rng: Rng) -> bool:
     a, b = (float(v) for v in rng.uniform(0.5, 2, size=2))
-    return close(answer([[], [(0, a), (0, b)], [(1, 3.0)]]), [3 * (a + b), 3.0, 1.0])
+    return near_float32(answer([[], [(0, a), (0, b)], [(1, 3.0)]]), [3 * (a + b), 3.0, 1.0])
 
 
 def _overwriting(tape: Tape) -> list[float]:
@@ -276,7 +276,7 @@ def _is_lowest(answer: Answer, rng: Rng) -> bool:
 
 def _cube_root(answer: Answer, rng: Rng) -> bool:
     epsilon, f, third = _step_inputs(rng)
-    return close(answer(epsilon / 1000, f, third) * 10 / answer(epsilon, f, third), 1.0)
+    return near_float32(answer(epsilon / 1000, f, third) * 10 / answer(epsilon, f, third), 1.0)
 
 
 BEST_STEP = Exercise(

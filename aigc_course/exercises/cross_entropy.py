@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aigc_course.exercises.doubles import draw_labels, near, normal, tensor
+from aigc_course.exercises.draws import draw_labels, near, normal, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 

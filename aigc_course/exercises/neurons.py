@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from aigc_course.exercises.draws import close, normal
+from aigc_course.exercises.draws import near_float32, normal_float32
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 
@@ -27,20 +27,20 @@ def leaky_relu_weight_std(slope: float, fan_in: int, fan_out: int) -> float:  # 
 
 
 def _distance_inputs(rng: Rng) -> tuple[Tensor, Tensor, float]:
-    return normal(rng, 3), 2.5 * normal(rng, 3), float(rng.choice([-1, 1]) * rng.uniform(0.5, 2))
+    return normal_float32(rng, 3), 2.5 * normal_float32(rng, 3), float(rng.choice([-1, 1]) * rng.uniform(0.5, 2))
 
 
 def _scaling_changes_nothing(answer: Answer, rng: Rng) -> bool:
     x, w, b = _distance_inputs(rng)
     c = float(rng.uniform(1.5, 4))
-    return close(answer(x, c * w, c * b), answer(x, w, b))
+    return near_float32(answer(x, c * w, c * b), answer(x, w, b))
 
 
 def _walking_along_the_normal(answer: Answer, rng: Rng) -> bool:
     x, w, b = _distance_inputs(rng)
     on_the_line = x - (x @ w + b) / (w @ w) * w
     step = float(rng.uniform(-2, 2))
-    return close(answer(on_the_line + step * w / w.norm(), w, b), step)
+    return near_float32(answer(on_the_line + step * w / w.norm(), w, b), step)
 
 
 DISTANCE = Exercise(
@@ -87,23 +87,23 @@ DISTANCE = Exercise(
 
 
 def _stack(rng: Rng, depth: int = 3, width: int = 3) -> tuple[list[tuple[Tensor, Tensor]]]:
-    return ([(normal(rng, width, width), normal(rng, width)) for _ in range(depth)],)
+    return ([(normal_float32(rng, width, width), normal_float32(rng, width)) for _ in range(depth)],)
 
 
 def _does_what_the_stack_does(answer: Answer, rng: Rng) -> bool:
     widths = [int(n) for n in rng.integers(2, 6, size=4)]
-    layers = [(normal(rng, widths[i + 1], widths[i]), normal(rng, widths[i + 1])) for i in range(3)]
+    layers = [(normal_float32(rng, widths[i + 1], widths[i]), normal_float32(rng, widths[i + 1])) for i in range(3)]
     weight, bias = answer(layers)
-    h = x = normal(rng, 5, widths[0])
+    h = x = normal_float32(rng, 5, widths[0])
     for w, b in layers:
         h = h @ w.T + b
-    return close(x @ weight.T + bias, h)
+    return near_float32(x @ weight.T + bias, h)
 
 
 def _one_layer_stays(answer: Answer, rng: Rng) -> bool:
     (layers,) = _stack(rng, depth=1)
     weight, bias = answer(layers)
-    return close(weight, layers[0][0]) and close(bias, layers[0][1])
+    return near_float32(weight, layers[0][0]) and near_float32(bias, layers[0][1])
 
 
 def _collapse_in_turned_order(layers: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -162,12 +162,12 @@ def _spread_inputs(rng: Rng) -> tuple[float, int, int]:
 def _second_moment_is_kept(answer: Answer, rng: Rng) -> bool:
     slope, fan_in, fan_out = _spread_inputs(rng)
     positive_part = 0.5 * (1 + slope**2)  # E[leaky(z)^2] / E[z^2] for symmetric z
-    return close(fan_in * answer(slope, fan_in, fan_out) ** 2 * positive_part, 1.0)
+    return near_float32(fan_in * answer(slope, fan_in, fan_out) ** 2 * positive_part, 1.0)
 
 
 def _slope_one_is_linear(answer: Answer, rng: Rng) -> bool:
     _, fan_in, fan_out = _spread_inputs(rng)
-    return close(answer(1.0, fan_in, fan_out) * math.sqrt(fan_in), 1.0)
+    return near_float32(answer(1.0, fan_in, fan_out) * math.sqrt(fan_in), 1.0)
 
 
 SPREAD = Exercise(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from aigc_course.exercises.doubles import near, normal, tensor
+from aigc_course.exercises.draws import near, normal, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 from aigc_course.training.descent import HeavyBall, Quadratic, contraction
 

@@ -17,8 +17,6 @@ _SUBJECTS = (
     "cross_entropy",
     "optimization",
     "update_rules",
-    "image_model",
-    "adversarial",
     "variational",
     "variational_bounds",
     "attention",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aigc_course.exercises.doubles import near, normal
+from aigc_course.exercises.draws import near, normal
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 Pair = tuple[int, int]

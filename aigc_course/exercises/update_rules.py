@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from aigc_course.exercises.doubles import near, normal
+from aigc_course.exercises.draws import near, normal
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 Pair = tuple[Tensor, Tensor]

@@ -1,17 +1,13 @@
 """Exercises on the VAE's objective: the KL divergence, the reparameterized sample, the loss and its balance."""
 
 import math
-from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from aigc_course.exercises.compare import agree
+from aigc_course.exercises.draws import near_float32, normal_float32, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 from aigc_course.losses.variational import kl_standard_normal, reparameterize
-
-_close = partial(agree, rtol=1e-3, atol=1e-4)
 
 
 def gaussian_negative_elbo(x: Tensor, x_hat: Tensor, kl: Tensor, noise_variance: float) -> Tensor:
@@ -25,34 +21,25 @@ def implied_beta(n_pixels: int, noise_variance: float) -> float:
     return n_pixels / (2 * noise_variance)
 
 
-def _normal(rng: Rng, *shape: int) -> Tensor:
-    return torch.from_numpy(rng.normal(size=shape)).float()
-
-
-def _numbers(values: Any) -> Tensor:
-    """What an answer gave, be it a tensor, an array or a list."""
-    return torch.as_tensor(values, dtype=torch.float64)
-
-
 def _gaussians(rng: Rng) -> tuple[Tensor, Tensor]:
     shape = int(rng.integers(2, 6)), int(rng.integers(2, 6))
-    return _normal(rng, *shape), _normal(rng, *shape)
+    return normal_float32(rng, *shape), normal_float32(rng, *shape)
 
 
 def _nothing_at_the_prior(answer: Answer, rng: Rng) -> bool:
     size = int(rng.integers(1, 6))
-    return _close(answer(torch.zeros(3, size), torch.zeros(3, size)), torch.zeros(3))
+    return near_float32(answer(torch.zeros(3, size), torch.zeros(3, size)), torch.zeros(3))
 
 
 def _a_shift_costs_half_its_square(answer: Answer, rng: Rng) -> bool:
     mu, _ = _gaussians(rng)
-    return _close(answer(mu, torch.zeros_like(mu)), 0.5 * mu.square().sum(dim=1))
+    return near_float32(answer(mu, torch.zeros_like(mu)), 0.5 * mu.square().sum(dim=1))
 
 
 def _variance_four(answer: Answer, rng: Rng) -> bool:
     size = int(rng.integers(1, 6))
     expected = torch.full((2,), size * (3 - math.log(4)) / 2)
-    return _close(answer(torch.zeros(2, size), torch.full((2, size), math.log(4.0))), expected)
+    return near_float32(answer(torch.zeros(2, size), torch.full((2, size), math.log(4.0))), expected)
 
 
 KL = Exercise(
@@ -127,23 +114,23 @@ KL = Exercise(
 
 def _reparameterize_inputs(rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
     mu, logvar = _gaussians(rng)
-    return mu, logvar, _normal(rng, *mu.shape)
+    return mu, logvar, normal_float32(rng, *mu.shape)
 
 
 def _without_noise_the_mean(answer: Answer, rng: Rng) -> bool:
     mu, logvar = _gaussians(rng)
-    return _close(answer(mu, logvar, torch.zeros_like(mu)), mu)
+    return near_float32(answer(mu, logvar, torch.zeros_like(mu)), mu)
 
 
 def _unit_noise_squared_is_the_variance(answer: Answer, rng: Rng) -> bool:
     mu, logvar = _gaussians(rng)
-    return _close((answer(mu, logvar, torch.ones_like(mu)) - mu).square(), logvar.exp())
+    return near_float32((answer(mu, logvar, torch.ones_like(mu)) - mu).square(), logvar.exp())
 
 
 def _each_example_has_its_own_noise(answer: Answer, rng: Rng) -> bool:
     mu, logvar, noise = _reparameterize_inputs(rng)
     order = torch.arange(len(mu)).roll(1)
-    return _close(answer(mu[order], logvar[order], noise[order]), answer(mu, logvar, noise)[order])
+    return near_float32(answer(mu[order], logvar[order], noise[order]), answer(mu, logvar, noise)[order])
 
 
 def _gradients_arrive(answer: Answer, rng: Rng) -> bool:
@@ -151,7 +138,7 @@ def _gradients_arrive(answer: Answer, rng: Rng) -> bool:
     mu.requires_grad_()
     logvar.requires_grad_()
     to_mu, to_logvar = torch.autograd.grad(answer(mu, logvar, noise).sum(), (mu, logvar))
-    return _close(to_mu, torch.ones_like(mu)) and _close(to_logvar, 0.5 * (0.5 * logvar).exp() * noise)
+    return near_float32(to_mu, torch.ones_like(mu)) and near_float32(to_logvar, 0.5 * (0.5 * logvar).exp() * noise)
 
 
 REPARAMETERIZE = Exercise(
@@ -214,7 +201,7 @@ def _log_constant(noise_variance: float) -> float:
 def _a_nat_costs_a_nat(answer: Answer, rng: Rng) -> bool:
     x, x_hat, kl, variance = _elbo_inputs(rng)
     dearer, loss = answer(x, x_hat, kl + 1, variance), answer(x, x_hat, kl, variance)
-    return _close(_numbers(dearer) - _numbers(loss), torch.ones_like(kl))
+    return near_float32(tensor(dearer) - tensor(loss), torch.ones_like(kl))
 
 
 def _an_error_costs_its_square(answer: Answer, rng: Rng) -> bool:
@@ -222,14 +209,14 @@ def _an_error_costs_its_square(answer: Answer, rng: Rng) -> bool:
     wrong_by_one = x.clone()
     wrong_by_one[:, -1] += 1
     dearer, loss = answer(x, wrong_by_one, kl, variance), answer(x, x, kl, variance)
-    return _close(_numbers(dearer) - _numbers(loss), torch.full_like(kl, 0.5 / variance))
+    return near_float32(tensor(dearer) - tensor(loss), torch.full_like(kl, 0.5 / variance))
 
 
 def _a_perfect_pixel_costs_its_constant(answer: Answer, rng: Rng) -> bool:
     x, x_hat, kl, variance = _elbo_inputs(rng)
     longer = answer(torch.cat([x, x[:, :1]], dim=1), torch.cat([x_hat, x[:, :1]], dim=1), kl, variance)
     loss = answer(x, x_hat, kl, variance)
-    return _close(_numbers(longer) - _numbers(loss), torch.full_like(kl, 0.5 * _log_constant(variance)))
+    return near_float32(tensor(longer) - tensor(loss), torch.full_like(kl, 0.5 * _log_constant(variance)))
 
 
 NEGATIVE_ELBO = Exercise(
@@ -298,12 +285,12 @@ def _pixels_and_variance(rng: Rng) -> tuple[int, float]:
 
 def _half_balances_to_the_pixels(answer: Answer, rng: Rng) -> bool:
     pixels, _ = _pixels_and_variance(rng)
-    return _close(answer(pixels, 0.5), float(pixels))
+    return near_float32(answer(pixels, 0.5), float(pixels))
 
 
 def _more_noise_less_weight(answer: Answer, rng: Rng) -> bool:
     pixels, variance = _pixels_and_variance(rng)
-    return _close(3 * answer(pixels, 3 * variance), answer(pixels, variance))
+    return near_float32(3 * answer(pixels, 3 * variance), answer(pixels, variance))
 
 
 IMPLIED_BETA = Exercise(

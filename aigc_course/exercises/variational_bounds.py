@@ -1,17 +1,16 @@
 """Exercises on what a VAE approximates: the exact posterior, gradients of expectations, bounds, unused codes."""
 
 import math
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aigc_course.exercises.compare import agree
+from aigc_course.exercises.draws import near_float32
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 from aigc_course.metrics.bounds import active_units, iwae_bound
 
-_close = partial(agree, rtol=1e-3, atol=1e-4)
 _THRESHOLD = 0.01
 
 
@@ -34,7 +33,7 @@ def _observation(rng: Rng) -> tuple[float, float, float]:
 
 def _an_empty_message_leaves_the_prior(answer: Answer, rng: Rng) -> bool:
     x, _, variance = _observation(rng)
-    return _close(answer(x, 0.0, variance), (0.0, 1.0))
+    return near_float32(answer(x, 0.0, variance), (0.0, 1.0))
 
 
 def _joint_over_posterior_is_constant(answer: Answer, rng: Rng) -> bool:
@@ -129,7 +128,7 @@ def _a_line_has_its_slope(answer: Answer, rng: Rng) -> bool:
 
 def _repeating_the_samples_changes_nothing(answer: Answer, rng: Rng) -> bool:
     values, z, mu, sigma = _scored_samples(rng)
-    return _close(answer(values.repeat(2), z.repeat(2), mu, sigma), answer(values, z, mu, sigma))
+    return near_float32(answer(values.repeat(2), z.repeat(2), mu, sigma), answer(values, z, mu, sigma))
 
 
 SCORE_FUNCTION = Exercise(
@@ -198,17 +197,17 @@ def _codes(rng: Rng) -> tuple[Tensor]:
 
 def _constants_are_not_active(answer: Answer, rng: Rng) -> bool:
     constants = torch.from_numpy(rng.uniform(1, 3, size=int(rng.integers(2, 6)))).float()
-    return _close(answer(constants.expand(50, -1)), 0)
+    return near_float32(answer(constants.expand(50, -1)), 0)
 
 
 def _standard_normal_codes_are_active(answer: Answer, rng: Rng) -> bool:
     size = int(rng.integers(2, 6))
-    return _close(answer(torch.from_numpy(rng.normal(size=(300, size))).float()), size)
+    return near_float32(answer(torch.from_numpy(rng.normal(size=(300, size))).float()), size)
 
 
 def _the_variance_meets_the_threshold(answer: Answer, rng: Rng) -> bool:
     faint = torch.from_numpy(rng.choice([-0.06, 0.06], size=(500, 3))).float()
-    return _close(answer(faint), 0)
+    return near_float32(answer(faint), 0)
 
 
 ACTIVE_UNITS = Exercise(
@@ -270,12 +269,12 @@ def _log_weights(rng: Rng) -> tuple[Tensor]:
 
 def _equal_weights_give_themselves(answer: Answer, rng: Rng) -> bool:
     level = -float(rng.uniform(800, 2000))
-    return _close(answer(torch.full((int(rng.integers(2, 20)), 3), level)), torch.full((3,), level))
+    return near_float32(answer(torch.full((int(rng.integers(2, 20)), 3), level)), torch.full((3,), level))
 
 
 def _one_and_three_average_to_two(answer: Answer, rng: Rng) -> bool:
     weights = torch.tensor([[1.0], [3.0]]).expand(2, int(rng.integers(3, 7)))
-    return _close(answer(weights.log()), weights.mean(dim=0).log())
+    return near_float32(answer(weights.log()), weights.mean(dim=0).log())
 
 
 IWAE = Exercise(

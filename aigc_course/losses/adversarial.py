@@ -55,8 +55,20 @@ def discriminator_hinge(*, logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
+def discriminator_wasserstein(*, logits_real: Tensor, logits_fake: Tensor) -> Tensor:
+    """E logit_fake - E logit_real: minus the Wasserstein-1 distance, where the critic is the best 1-Lipschitz one.
+
+    The critic's output is a score, no logit of a probability; a gradient penalty keeps it 1-Lipschitz.
+
+    Args: logits_real, logits_fake: (B,) float; the batch sizes may differ.
+    Returns: a scalar of either sign.
+    Source: Arjovsky et al. 2017, arXiv:1701.07875, Eq. 2.
+    """
+    return at_least_float32(logits_fake).mean() - at_least_float32(logits_real).mean()
+
+
 def generator_hinge(*, logits_fake: Tensor) -> Tensor:
-    """-E logit_fake: the generator's partner of the hinge loss (no margin on its side).
+    """-E logit_fake: the generator's partner of the hinge and of the Wasserstein loss (no margin on its side).
 
     Args: logits_fake: (B,) float.
     Returns: a scalar.

@@ -22,6 +22,15 @@ def perplexity(nats: float) -> float:
     return math.exp(nats)
 
 
+def entropy_nats(probabilities: Tensor) -> float:
+    """-sum p log p of a distribution (V,): from 0 (one outcome) to log V (all alike). 0 log 0 counts as 0.
+
+    >>> round(entropy_nats(torch.tensor([0.5, 0.5, 0.0])) / math.log(2), 6)
+    1.0
+    """
+    return -float(torch.xlogy(probabilities, probabilities).sum()) + 0.0  # + 0.0: never "-0.0"
+
+
 def bits_per_byte(total_nats: float, n_bytes: int) -> float:
     """The negative log-likelihood of a text in bits, per byte of its UTF-8 form: comparable across tokenizers.
 

@@ -16,6 +16,8 @@ from aigc_course.errors import UsageError, unknown
 from aigc_course.losses.adversarial import (
     discriminator_bce,
     discriminator_relativistic,
+    discriminator_wasserstein,
+    generator_hinge,
     generator_non_saturating,
     generator_relativistic,
     generator_saturating,
@@ -194,7 +196,7 @@ class PlanarGAN:
         logits = self.discriminator(points)[:, 0]
         logits_real, logits_fake = logits.chunk(2)
         if s.loss == "Wasserstein":
-            loss = logits_fake.mean() - logits_real.mean()
+            loss = discriminator_wasserstein(logits_real=logits_real, logits_fake=logits_fake)
         elif s.loss == "relativistic":
             loss = discriminator_relativistic(logits_real=logits_real, logits_fake=logits_fake)
         else:
@@ -216,7 +218,7 @@ class PlanarGAN:
         if self.settings.loss == "relativistic":
             return generator_relativistic(logits_real=self.logits(real), logits_fake=logits_fake)
         if self.settings.loss == "Wasserstein":
-            return -logits_fake.mean()
+            return generator_hinge(logits_fake=logits_fake)  # the critic's score is raised, without a logarithm
         loss = generator_saturating if self.settings.loss == "saturating" else generator_non_saturating
         return loss(logits_fake=logits_fake)
 

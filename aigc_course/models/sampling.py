@@ -51,7 +51,9 @@ def sample_tokens(
                         keep = tokens.shape[1] if tokens.shape[1] <= context else max(1, context // 2)
                         new = tokens[:, -keep:]
                     logits = model(new, cache)[:, -1].float()
-                    new = _draw(logits, temperature, top_k, top_p, forbidden_ids, generator)
+                    logits[:, list(forbidden_ids)] = -torch.inf
+                    left = filter_logits(logits, temperature=temperature, top_k=top_k, top_p=top_p)  # (B, V)
+                    new = torch.multinomial(left.softmax(dim=-1), 1, generator=generator)  # (B, 1)
                     tokens = torch.cat([tokens, new], dim=1)
                     if stop_id is not None:
                         alive &= new[:, 0] != stop_id
@@ -105,22 +107,3 @@ def _require_options(temperature: float, top_k: int | None, top_p: float | None)
         raise UsageError(f"top_k = {top_k} is not allowed; it must be at least 1, or None to keep all tokens")
     if top_p is not None and not 0 < top_p <= 1:
         raise UsageError(f"top_p = {top_p} is not allowed; it must be in (0, 1], or None to keep all tokens")
-
-
-def _draw(
-    logits: Tensor,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    forbidden_ids: Sequence[int],
-    generator: torch.Generator,
-) -> Tensor:
-    """Logits (B, V) -> one token per row (B, 1)."""
-    logits[:, list(forbidden_ids)] = -torch.inf
-    if temperature == 0:
-        return logits.argmax(dim=-1, keepdim=True)
-    logits = filter_logits(logits, temperature=temperature, top_k=top_k, top_p=top_p)
-    if top_k is not None and top_k < logits.shape[1]:  # fewer random numbers, the same distribution
-        best, ids = logits.topk(top_k, dim=-1)
-        return ids.gather(1, torch.multinomial(best.softmax(-1), 1, generator=generator))
-    return torch.multinomial(logits.softmax(-1), 1, generator=generator)

@@ -122,12 +122,11 @@ def discriminator_step(
         "fake_judged_real": (logits_fake.detach() > 0).float().mean(),
     }
     if gamma > 0:
-        few = slice(math.ceil(penalty_share * len(real)))
-        some = None if labels is None else labels[few]
-        for images in (real[few], fake[few]):  # R1, R2
-            images = images.detach().requires_grad_()
-            penalty = gradient_penalty(logits=discriminator(images, some).float(), images=images)
-            total = total + gamma / 2 * penalty.mean()
+        few = math.ceil(penalty_share * len(real))
+        images = torch.cat([real[:few], fake[:few]]).requires_grad_()
+        both = None if labels is None else labels[:few].repeat(2)
+        penalties = gradient_penalty(logits=discriminator(images, both).float(), images=images)
+        total = total + gamma * penalties.mean()  # the mean over both halves is half of R1 + R2
     return total, metrics
 
 

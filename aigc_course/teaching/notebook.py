@@ -10,11 +10,11 @@ from nbformat import NotebookNode
 from aigc_course.errors import DataError
 from aigc_course.files import write_text
 from aigc_course.paths import course_root
+from aigc_course.widgets.explorer import LIVE_VIEW
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _CELL_METADATA = {"tags", "caption"}  # what a cell may keep; timings, collapsed states and editor marks go
 _MAGICS = ("%", "!")
-_LIVE_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def solutions_dir() -> Path:
@@ -68,7 +68,7 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
             if "metadata" in output:
                 output.metadata = nbformat.from_dict({})
             if "image/png" in output.get("data", {}):
-                output.data.pop(_LIVE_VIEW, None)
+                output.data.pop(LIVE_VIEW, None)
             if "text/plain" in output.get("data", {}):
                 output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])
     return result

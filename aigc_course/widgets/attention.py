@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from aigc_course.errors import UsageError
+from aigc_course.metrics.likelihood import entropy_nats
 from aigc_course.plots import COLOURS
 from aigc_course.widgets.controls import Slider
 from aigc_course.widgets.explorer import Explorer
@@ -36,7 +37,7 @@ def row_summary(row: Tensor, query: int, *, causal: bool) -> RowSummary:
     """Summarise the weights `row` (T,) of the query at position `query`."""
     row = row.double()
     return RowSummary(
-        entropy=-float(torch.xlogy(row, row).sum()) + 0.0,
+        entropy=entropy_nats(row),
         n_allowed=query + 1 if causal else len(row),
         strongest=int(row.argmax()),
         mean_distance=float((row * (query - torch.arange(len(row)))).sum()),
@@ -80,6 +81,7 @@ class AttentionViewer(Explorer):
 
     def build(self, figure: "Figure") -> None:
         from matplotlib.patches import Rectangle
+        from matplotlib.ticker import MaxNLocator
 
         grid, row = figure.subplots(1, 2, width_ratios=(1, 1.1))
         n = len(self.tokens)
@@ -89,6 +91,7 @@ class AttentionViewer(Explorer):
         grid.add_patch(self._frame)
         grid.set(xlabel="key: position of the token that is looked at", ylabel="query: the token that looks")
         grid.set_title("")
+        grid.xaxis.set_major_locator(MaxNLocator(integer=True))
         self._label(grid, "y")
         figure.colorbar(self._map, ax=grid, label="weight", shrink=0.8, pad=0.02)
         self._bars = list(row.bar(range(n), [0.0] * n, color=COLOURS[0], width=0.8))
@@ -98,18 +101,19 @@ class AttentionViewer(Explorer):
         self._label(row, "x")
         self._masked = row.axvspan(n, n + 1, color="0.88", lw=0)
         self._grid_ax, self._row_ax = grid, row
+        for artist in (self._map, self._frame, *self._bars, self._masked, grid.title, row.title):
+            artist.set_animated(True)
 
-    def _label(self, ax: "Axes", axes: str) -> None:
-        """Write the tokens beside the axis, every n-th of many."""
+    def _label(self, ax: "Axes", axis: str) -> None:
+        """Write the tokens beside the axis "x" or "y", every n-th of many."""
         places = range(0, len(self.tokens), math.ceil(len(self.tokens) / _MOST_LABELS))
         labels = [self.tokens[place] for place in places]
         size = "medium" if len(places) <= 24 else "small"
-        for axis in axes:
-            getattr(ax, f"set_{axis}ticks")(places, labels, fontsize=size)
-            for text in getattr(ax, f"get_{axis}ticklabels")():
-                text.set_parse_math(False)
-                if axis == "x" and len(labels) > 6 and len(text.get_text()) > 1:
-                    text.set_rotation(90)
+        getattr(ax, f"set_{axis}ticks")(places, labels, fontsize=size)
+        for text in getattr(ax, f"get_{axis}ticklabels")():
+            text.set_parse_math(False)
+            if axis == "x" and len(labels) > 6 and len(text.get_text()) > 1:
+                text.set_rotation(90)
 
     def draw(self, values: Mapping[str, Any]) -> str:
         layer, head, query = values["layer"], values["head"], values["query"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aigc_course.widgets.panel import Panel
 
 _DOTS_PER_INCH = 110
-VIEW = "application/vnd.jupyter.widget-view+json"
+LIVE_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Explorer(ABC):
@@ -141,7 +141,7 @@ class Explorer(ABC):
             self._panel = Panel(self)
         in_place_of_the_last_run(self)
         return {
-            VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._panel.model_id},
+            LIVE_VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._panel.model_id},
             "image/png": base64.b64encode(self._png).decode("ascii"),
             "text/plain": f"{self.title}: {self._readout}",
         }

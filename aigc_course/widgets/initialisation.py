@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from aigc_course.errors import unknown
 from aigc_course.models.signal import DepthConfig, network_signal
 from aigc_course.plots import COLOURS
 from aigc_course.widgets.controls import Choice, LogSlider, Slider
@@ -18,7 +17,7 @@ from aigc_course.widgets.explorer import Explorer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACTIVATIONS = ("linear", "tanh", "relu", "sigmoid")
+ACTIVATIONS = ("identity", "tanh", "relu", "sigmoid")
 GLOROT_SCALE = 1.0  # Glorot & Bengio 2010: variance 2 / (fan_in + fan_out), which is 1 / width here
 HE_SCALE = math.sqrt(2)  # He et al. 2015, arXiv:1502.01852: variance 2 / fan_in
 _MOST_LAYERS = 30
@@ -38,17 +37,14 @@ def signal_sizes(activation: str, depth: int, width: int, scale: float) -> Signa
     """Send normal inputs forward through random layers x <- f(W x), and a normal gradient back.
 
     Args:
-        activation: one of ACTIVATIONS.
+        activation: a name that `activation` of models.activations knows.
         depth: number of layers, 1 to 30.
         width: units of every layer.
         scale: each weight is normal with standard deviation scale / sqrt(width).
     The random numbers are the same at each call. Raises: UsageError for an unknown activation.
     """
-    if activation not in ACTIVATIONS:
-        raise unknown("activation", activation, ACTIVATIONS)
     x, g, weights = _random_numbers(width)
-    name = "identity" if activation == "linear" else activation
-    config = DepthConfig(activation=name, depth=depth, weight_variance=scale**2)
+    config = DepthConfig(activation=activation, depth=depth, weight_variance=scale**2)
     squares = network_signal(config, x, weights[:depth], g)
     return SignalSizes(forward=squares.forward.sqrt(), backward=squares.backward.sqrt())
 

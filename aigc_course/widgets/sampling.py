@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from aigc_course.errors import UsageError
+from aigc_course.metrics.likelihood import entropy_nats
 from aigc_course.models.sampling import filter_logits
 from aigc_course.plots import COLOURS
 from aigc_course.widgets.controls import Button, Choice, Control, LogSlider, Slider
@@ -46,7 +47,8 @@ def filtered(logits: Tensor, *, temperature: float, top_k: int, top_p: float) ->
     order = logits.double().argsort(descending=True, stable=True)
     logits = logits.double()[order]
     left = filter_logits(logits, temperature=temperature, top_k=top_k, top_p=top_p)
-    model, tempered, sampled = logits.softmax(0), (logits / temperature).softmax(0), left.softmax(0)
+    tempered = filter_logits(logits, temperature=temperature).softmax(0)
+    model, sampled = logits.softmax(0), left.softmax(0)
     kept = left > -torch.inf
     return Filtered(
         order=order,
@@ -56,8 +58,8 @@ def filtered(logits: Tensor, *, temperature: float, top_k: int, top_p: float) ->
         sampled=sampled,
         n_kept=int(kept.sum()),
         mass_kept=float(tempered[kept].sum()),
-        model_entropy=_entropy(model),
-        entropy=_entropy(sampled),
+        model_entropy=entropy_nats(model),
+        entropy=entropy_nats(sampled),
     )
 
 
@@ -121,8 +123,13 @@ class SamplingExplorer(Explorer):
         bars.set_xticks(range(n))
         bars.yaxis.set_major_formatter("{x:.2f}")
         self._bars_ax = bars
+        self._labels: list[str] = []
+        self._top = 0.0  # of the axis of probabilities
         self._name_bars([max(self.tokens, key=len)] * n)
         self._build_masses(masses)
+        moving = (self._counts, self._model_mass, self._nucleus_mass, self._p_line, self._kept, bars.title)
+        for artist in (*self._before, *self._after, *moving, *(ax.get_legend() for ax in (bars, masses))):
+            artist.set_animated(True)
 
     def _build_masses(self, ax: "Axes") -> None:
         (self._model_mass,) = ax.plot([], [], color="0.6", ls="--", lw=2, label="the model's own")
@@ -147,7 +154,13 @@ class SamplingExplorer(Explorer):
         options = {name: value for name, value in values.items() if name != "prompt"}
         f = filtered(self.logits[values.get("prompt", next(iter(self.logits)))], **options)
         names = [self.tokens[i] for i in f.order[: len(self._before)].tolist()]
-        self._name_bars(names)
+        highest = max(float(f.model[0]), float(f.sampled[0]))
+        top = next(top for top in _TOPS if top >= 1.02 * highest)
+        if (names, top) != (self._labels, self._top):
+            self._labels, self._top = names, top
+            self._name_bars(names)
+            self._bars_ax.set_ylim(0, top)
+            self.forget_background()
         for rank, (before, after) in enumerate(zip(self._before, self._after, strict=True)):
             before.set_height(float(f.model[rank]))
             after.set_height(float(f.sampled[rank]))
@@ -156,8 +169,6 @@ class SamplingExplorer(Explorer):
         self._nucleus_mass.set_data(ranks, f.after_top_k.cumsum(0))
         self._p_line.set_ydata([values["top_p"]] * 2)
         self._kept.set(x=0.5, width=f.n_kept)
-        highest = max(float(f.model[0]), float(f.sampled[0]))
-        self._bars_ax.set_ylim(0, next(top for top in _TOPS if top >= 1.02 * highest))
         self._bars_ax.set_title(f"{f.n_kept} of {len(self.tokens)} tokens are left to sample from")
         drawn = self._draw_tokens(f, values)
         return (
@@ -193,8 +204,3 @@ def _checked(prompt: str, logits: Tensor) -> Tensor:
             f"logits of {prompt!r} hold NaN or infinity; only -inf, for tokens not allowed, may stand there"
         )
     return logits
-
-
-def _entropy(probabilities: Tensor) -> float:
-    """In nats."""
-    return -float(torch.xlogy(probabilities, probabilities).sum()) + 0.0

@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from aigc_course import losses
 from aigc_course.errors import UsageError
 
-PAIRED = ["discriminator_bce", "discriminator_hinge", "discriminator_relativistic", "generator_relativistic"]
+PAIRED = [
+    "discriminator_wasserstein",
+    "discriminator_bce",
+    "discriminator_hinge",
+    "discriminator_relativistic",
+    "generator_relativistic",
+]
 FAKE_ALONE = ["generator_non_saturating", "generator_saturating", "generator_hinge"]
 
 
@@ -60,6 +66,13 @@ def test_bce_is_exact_at_extreme_logits(logit):
     loss.backward()
     assert loss.item() == 200.0
     assert (real.grad.item(), fake.grad.item()) == ((0.0, 1.0) if logit > 0 else (-1.0, 0.0))
+
+
+def test_the_critic_gains_what_it_scores_real_above_fake():
+    loss = losses.discriminator_wasserstein(
+        logits_real=torch.tensor([2.0, 4.0]), logits_fake=torch.tensor([-1.0, 0.0, 1.0])
+    )
+    assert loss.item() == -3.0
 
 
 def test_the_hinge_has_a_margin_of_one_on_each_side():

@@ -14,7 +14,7 @@ from PIL import Image
 from aigc_course.errors import UsageError
 from aigc_course.widgets import GradientDescentPlayground, InitialisationExplorer, LossExplorer
 from aigc_course.widgets.controls import Button, Choice, LogSlider, Play, Slider, Toggle
-from aigc_course.widgets.explorer import VIEW, Explorer
+from aigc_course.widgets.explorer import LIVE_VIEW, Explorer
 
 OURS = (GradientDescentPlayground, InitialisationExplorer, LossExplorer)
 
@@ -62,7 +62,7 @@ def widgets_alive():
 def inputs(explorer):
     """The live input widgets of an explorer by their labels."""
     bundle = explorer._repr_mimebundle_()
-    found, waiting = {}, [widgets_alive()[bundle[VIEW]["model_id"]]]
+    found, waiting = {}, [widgets_alive()[bundle[LIVE_VIEW]["model_id"]]]
     while waiting:
         widget = waiting.pop()
         waiting += getattr(widget, "children", ())
@@ -125,7 +125,7 @@ def test_it_shows_itself_live_as_a_picture_and_as_text(make):
     explorer = make()
     bundle = explorer._repr_mimebundle_()
     try:
-        assert set(bundle) == {VIEW, "image/png", "text/plain"}
+        assert set(bundle) == {LIVE_VIEW, "image/png", "text/plain"}
         image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
         assert image.size[0] > 800 and len(np.unique(np.asarray(image))) > 50
         assert explorer.readout in bundle["text/plain"]

@@ -10,7 +10,7 @@ from aigc_course.widgets import InitialisationExplorer
 from aigc_course.widgets.initialisation import GLOROT_SCALE, HE_SCALE, signal_sizes
 
 
-@pytest.mark.parametrize(("activation", "factor"), [("linear", 1.0), ("relu", 1 / math.sqrt(2))])
+@pytest.mark.parametrize(("activation", "factor"), [("identity", 1.0), ("relu", 1 / math.sqrt(2))])
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_each_layer_multiplies_by_the_known_factor(activation, factor, scale):
     sizes = signal_sizes(activation, 4, 256, scale)
@@ -22,14 +22,14 @@ def test_each_layer_multiplies_by_the_known_factor(activation, factor, scale):
 
 def test_he_keeps_relu_and_glorot_keeps_linear_layers():
     assert signal_sizes("relu", 30, 256, HE_SCALE).forward[-1].item() == pytest.approx(1, abs=0.6)
-    assert signal_sizes("linear", 30, 256, GLOROT_SCALE).backward[0].item() == pytest.approx(1, abs=0.6)
+    assert signal_sizes("identity", 30, 256, GLOROT_SCALE).backward[0].item() == pytest.approx(1, abs=0.6)
     assert signal_sizes("relu", 30, 256, GLOROT_SCALE).forward[-1].item() == pytest.approx(2**-15, rel=0.7)
 
 
-@pytest.mark.parametrize("activation", ["linear", "tanh", "relu", "sigmoid"])
+@pytest.mark.parametrize("activation", ["identity", "tanh", "relu", "sigmoid"])
 def test_the_gradient_is_that_of_autograd(activation):
     """For one layer: the backward size is that of the product of the output's gradient with the Jacobian."""
-    functions = {"linear": lambda h: h, "tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+    functions = {"identity": lambda h: h, "tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(32, 64, generator=generator).requires_grad_()
     g = torch.randn(32, 64, generator=generator)
@@ -53,7 +53,7 @@ def test_an_unknown_activation_is_named():
 
 def test_the_text_says_what_the_gradient_does():
     explorer = InitialisationExplorer()
-    explorer.set(activation="linear", depth=10, scale=0.5)
+    explorer.set(activation="identity", depth=10, scale=0.5)
     assert "vanishes" in explorer.readout and "0.5/√128 = 0.0442" in explorer.readout
     explorer.set(scale=2.0)
     assert "explodes" in explorer.readout
