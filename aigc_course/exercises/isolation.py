@@ -56,7 +56,9 @@ def seed_everything(seed: int) -> None:
     """The same random numbers for whoever draws them next, so that two samplers can be compared."""
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed notes the whole call stack for a GPU not in use yet
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 @contextmanager

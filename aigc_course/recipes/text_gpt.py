@@ -27,7 +27,7 @@ class TextGPTSettings:
 
     data: str = "toy-comments"  # a text data set, or a folder of text files
     tokens: Literal["characters", "bpe"] = "characters"  # what the model reads and writes, one after another
-    bpe_vocab_size: int = 1024  # how many tokens there may be, where they are byte pairs
+    bpe_vocab_size: int = 1536  # how many tokens there may be, where they are byte pairs
     model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
     loop: LoopSettings = field(default_factory=LoopSettings)
     learning_rate: float = 1e-2  # peak, of AdamW: embeddings, biases, norms
@@ -47,7 +47,7 @@ def profile(name: str) -> TextGPTSettings:
         tokens="bpe",
         model=GPTConfig(vocab_size=1, context_length=64, d_model=128, n_layers=2, n_heads=4, position="rotary"),
         loop=LoopSettings(
-            steps=1500, batch_size=16, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
+            steps=1200, batch_size=16, warmup_steps=30, decay="linear", grad_clip=1.0, log_every=25, evaluate_every=500
         ),
     )
     laptop = TextGPTSettings(
