@@ -1,9 +1,11 @@
 """The course's generative models in their textbook form, each sized by the settings beside it."""
 
 from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig, SpectrogramVAEOutput
+from aigc_course.models.autoencoder import Autoencoder, AutoencoderConfig
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.models.gpt import GPT, GPTConfig, KVCache
 from aigc_course.models.linear_gaussian import LinearGaussian, probabilistic_pca
+from aigc_course.models.pca import PCA
 from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
 
 __all__ = [
@@ -13,6 +15,9 @@ __all__ = [
     "Discriminator",
     "GANConfig",
     "Generator",
+    "Autoencoder",
+    "AutoencoderConfig",
+    "PCA",
     "LinearGaussian",
     "probabilistic_pca",
     "ConvVAE",
