@@ -12,6 +12,7 @@ from aigc_course.losses.adversarial import (
     gradient_penalty,
 )
 from aigc_course.losses.classification import categorical_nll, log_sum_exp
+from aigc_course.losses.divergences import jensen_shannon, wasserstein_1d
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.losses.reconstruction import bernoulli_nll, gaussian_nll, mse
 from aigc_course.losses.variational import kl_standard_normal, negative_elbo, reparameterize
@@ -35,4 +36,6 @@ __all__ = [
     "discriminator_relativistic",
     "generator_relativistic",
     "gradient_penalty",
+    "jensen_shannon",
+    "wasserstein_1d",
 ]

@@ -143,32 +143,35 @@ class PlanarGAN:
         self.mixture = mixture
         self.settings = settings
         self.steps_done = 0
-        self._random = torch.Generator().manual_seed(settings.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            self.generator = planar_network(settings.latent_dim, settings.width, 2)
-            self.discriminator = planar_network(2, settings.width, 1)
+        self.copies = 1
+        self._begin()
         self._adam_g, self._adam_d = (
-            torch.optim.Adam(network.parameters(), betas=(0.5, 0.9)) for network in (self.generator, self.discriminator)
+            torch.optim.Adam(network.parameters(), betas=(0.5, 0.9), fused=True)
+            for network in (self.generator, self.discriminator)
         )
+
+    def _begin(self) -> None:
+        """Make the source of random numbers and both networks."""
+        self._random = torch.Generator().manual_seed(self.settings.seed)
+        self.generator, self.discriminator = planar_networks(self.settings, self.settings.seed)
 
     def step(self) -> dict[str, float]:
         """Train both players once. Returns: `discriminator_loss` (with its penalty) and `generator_loss`."""
         s = self.settings
         self._adam_g.param_groups[0]["lr"] = s.learning_rate
         self._adam_d.param_groups[0]["lr"] = s.learning_rate * s.rate_ratio
-        real = self.mixture.sample(s.batch_size, self._random)
+        real = self._real(s.batch_size)
         with torch.no_grad():
             fake = self.generator(self._latent(s.batch_size))
         loss_d = self.discriminator_loss(real, fake)
         self._adam_d.zero_grad()
-        loss_d.backward()
+        (self.copies * loss_d).backward()
         self._adam_d.step()
 
         self.discriminator.requires_grad_(False)
         loss_g = self.generator_loss(real, self.generator(self._latent(s.batch_size)))
         self._adam_g.zero_grad()
-        loss_g.backward()
+        (self.copies * loss_g).backward()
         self._adam_g.step()
         self.discriminator.requires_grad_(True)
         self.steps_done += 1
@@ -185,8 +188,14 @@ class PlanarGAN:
         """What the discriminator says of points (N, 2): (N,), positive for "real"."""
         return self.discriminator(points)[:, 0]
 
+    def _real(self, n: int) -> Tensor:
+        return self.mixture.sample(n, self._random)
+
     def _latent(self, n: int) -> Tensor:
         return torch.randn(n, self.settings.latent_dim, generator=self._random)
+
+    def _uniform(self, n: int) -> Tensor:
+        return torch.rand(n, 1, generator=self._random)
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """The loss of the discriminator on real and generated points (B, 2), a scalar."""
@@ -208,7 +217,7 @@ class PlanarGAN:
 
     def _lipschitz_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
         """E (|gradient| - 1)^2 at random points on the lines from real to generated points."""
-        between = torch.lerp(real, fake, torch.rand(len(real), 1, generator=self._random)).requires_grad_()
+        between = torch.lerp(real, fake, self._uniform(len(real))).requires_grad_()
         squares = gradient_penalty(logits=self.discriminator(between)[:, 0], images=between)
         return ((squares + 1e-12).sqrt() - 1).square().mean()
 
@@ -216,11 +225,19 @@ class PlanarGAN:
         """The loss of the generator for its points `fake` (B, 2), a scalar."""
         logits_fake = self.discriminator(fake)[:, 0]
         if self.settings.loss == "relativistic":
-            return generator_relativistic(logits_real=self.logits(real), logits_fake=logits_fake)
+            return generator_relativistic(logits_real=self.discriminator(real)[:, 0].detach(), logits_fake=logits_fake)
         if self.settings.loss == "Wasserstein":
             return generator_hinge(logits_fake=logits_fake)  # the critic's score is raised, without a logarithm
         loss = generator_saturating if self.settings.loss == "saturating" else generator_non_saturating
         return loss(logits_fake=logits_fake)
+
+
+def planar_networks(settings: PlanarGANSettings, seed: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """The generator and the discriminator that PlanarGAN begins with; torch's global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = planar_network(settings.latent_dim, settings.width, 2)
+        return generator, planar_network(2, settings.width, 1)
 
 
 def planar_network(inputs: int, width: int, outputs: int) -> nn.Sequential:
