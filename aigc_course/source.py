@@ -30,9 +30,15 @@ def show_source(fn: Callable[..., Any] | type) -> Any:
         return None
 
     from IPython.display import HTML
+
+    return HTML(highlighted(source))
+
+
+def highlighted(source: str) -> str:
+    """Python source as coloured HTML that needs no style sheet; right in light and dark pages."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
     formatter = HtmlFormatter(noclasses=True, style="xcode", nobackground=True, prestyles=_BOX)
-    return HTML(highlight(source, PythonLexer(), formatter))
+    return highlight(source, PythonLexer(), formatter)

@@ -16,23 +16,12 @@ def tanh_backward(grad_a: Tensor, z: Tensor) -> Tensor:
     return grad_a * (1 - torch.tanh(z) ** 2)
 
 
-def two_layer_gradients(
-    x: Tensor, y: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, *, mistake: str = ""
-) -> list[Tensor]:
-    """Gradients of (1/2B) sum |sigmoid(x w1^T + b1) w2^T + b2 - y|^2 for w1, b1, w2, b2; `mistake` makes one."""
-    z = x @ w1.T + b1
-    h = torch.sigmoid(z)
-    delta2 = h @ w2.T + b2 - y
-    if mistake != "sum":
-        delta2 = delta2 / len(x)
-    slope = {"slope": torch.ones_like(h), "twice": torch.sigmoid(h) * (1 - torch.sigmoid(h))}.get(mistake, h * (1 - h))
-    delta1 = (delta2 @ (w2.T if mistake == "back" else w2)) * slope
-    grads = [delta1.T @ x, delta1.sum(dim=0), delta2.T @ h, delta2.sum(dim=0)]
-    if mistake == "transposed":
-        grads[0], grads[2] = grads[0].T, grads[2].T
-    if mistake == "bias":
-        grads[1], grads[3] = delta1, delta2
-    return grads
+def two_layer_gradients(x: Tensor, y: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Tensor]:
+    """Gradients of (1/2B) sum |sigmoid(x w1^T + b1) w2^T + b2 - y|^2 with respect to w1, b1, w2 and b2."""
+    h = torch.sigmoid(x @ w1.T + b1)
+    delta2 = (h @ w2.T + b2 - y) / len(x)
+    delta1 = (delta2 @ w2) * h * (1 - h)
+    return [delta1.T @ x, delta1.sum(dim=0), delta2.T @ h, delta2.sum(dim=0)]
 
 
 def accumulate(tape: Tape) -> list[float]:
@@ -126,8 +115,26 @@ def _repeating_the_batch(answer: Answer, rng: Rng) -> bool:
     return len(once) == 4 and all(map(near_float32, once, twice))
 
 
+def _with_mistake(
+    x: Tensor, y: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, *, mistake: str
+) -> list[Tensor]:
+    """`two_layer_gradients` with one thing changed."""
+    h = torch.sigmoid(x @ w1.T + b1)
+    delta2 = h @ w2.T + b2 - y
+    if mistake != "sum":
+        delta2 = delta2 / len(x)
+    slope = {"slope": torch.ones_like(h), "twice": torch.sigmoid(h) * (1 - torch.sigmoid(h))}.get(mistake, h * (1 - h))
+    delta1 = (delta2 @ (w2.T if mistake == "back" else w2)) * slope
+    grads = [delta1.T @ x, delta1.sum(dim=0), delta2.T @ h, delta2.sum(dim=0)]
+    if mistake == "transposed":
+        grads[0], grads[2] = grads[0].T, grads[2].T
+    if mistake == "bias":
+        grads[1], grads[3] = delta1, delta2
+    return grads
+
+
 def _network_mistake(kind: str, name: str, message: str) -> Misconception:
-    return Misconception(name=name, wrong=partial(two_layer_gradients, mistake=kind), message=message)
+    return Misconception(name=name, wrong=partial(_with_mistake, mistake=kind), message=message)
 
 
 TWO_LAYERS = Exercise(

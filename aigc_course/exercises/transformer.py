@@ -12,7 +12,10 @@ from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property
 
 def rotate(x: Tensor, position: int) -> Tensor:
     """Turn each pair (x[i], x[i + D/2]) of x (D,) by position * 10000^(-2i/D) radians."""
-    return _turned(x, position, exponent=2 / len(x))
+    half = len(x) // 2
+    angles = position * 10_000.0 ** (-2 * torch.arange(half, dtype=torch.float64) / len(x))
+    first, second = x[:half], x[half:]
+    return torch.cat([first * angles.cos() - second * angles.sin(), first * angles.sin() + second * angles.cos()])
 
 
 def parameter_count(vocab_size: int, context_length: int, d_model: int, n_layers: int) -> int:
@@ -22,6 +25,7 @@ def parameter_count(vocab_size: int, context_length: int, d_model: int, n_layers
 
 
 def _turned(x: Tensor, position: int, exponent: float, sign: float = 1.0) -> Tensor:
+    """`rotate` with another exponent, or the other way round."""
     half = len(x) // 2
     angles = position * 10_000.0 ** (-exponent * torch.arange(half).double())
     first, second = x[:half], x[half:]

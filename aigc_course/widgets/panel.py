@@ -3,7 +3,7 @@
 import asyncio
 import html
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aigc_course.widgets.controls import Button, Play
 
@@ -66,7 +66,7 @@ class Panel:
         if self._drawing is not None:
             self._drawing.cancel()
             self._drawing = None
-        for widget in _all_widgets(self._root):
+        for widget in all_widgets(self._root):
             widget.unobserve_all()
             widget.close()
         self._inputs = {}
@@ -113,27 +113,33 @@ class Panel:
         self._text.value = f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
 
 
-def _all_widgets(root: Any) -> list[Any]:
+def all_widgets(root: Any) -> list[Any]:
     """`root`, its descendants, and the layout and style of each."""
     found = [root]
     for child in getattr(root, "children", ()):
-        found += _all_widgets(child)
+        found += all_widgets(child)
     return found + [getattr(root, name) for name in ("layout", "style") if hasattr(root, name)]
 
 
-_shown: list[tuple[str, int, "Explorer"]] = []  # the cell, the number of its run, what that run has shown
+class Shown(Protocol):
+    """Something with a live view that can be taken away."""
+
+    def close(self) -> None: ...
 
 
-def in_place_of_the_last_run(explorer: "Explorer") -> None:
-    """Note that the running cell shows `explorer`, and close what earlier runs of the same cell have shown."""
+_shown: list[tuple[str, int, Shown]] = []  # the cell, the number of its run, what that run has shown
+
+
+def in_place_of_the_last_run(new: Shown) -> None:
+    """Note that the running cell shows `new`, and close what earlier runs of the same cell have shown."""
     running = _running_cell()
     if running is None:
         return
-    others = [entry for entry in _shown if entry[2] is not explorer]
+    others = [entry for entry in _shown if entry[2] is not new]
     replaced = [entry for entry in others if entry[0] == running[0] and entry[1] != running[1]]
     for _, _, other in replaced:
         other.close()
-    _shown[:] = [entry for entry in others if entry not in replaced] + [(*running, explorer)]
+    _shown[:] = [entry for entry in others if entry not in replaced] + [(*running, new)]
 
 
 def _running_cell() -> tuple[str, int] | None:
