@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from aigc_course.cli import course, data, doctor, generate, train
+from aigc_course.cli import course, data, doctor, generate, progress, train
 from aigc_course.errors import CourseError
 from aigc_course.files import explain_os_errors
 
@@ -24,6 +24,7 @@ app.command()(train.train)
 app.command()(train.evaluate)
 app.command()(generate.generate)
 app.add_typer(data.app, name="data")
+app.command()(progress.progress)
 app.command()(doctor.doctor)
 app.command()(course.course)
 app.command()(course.release)

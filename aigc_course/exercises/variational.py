@@ -45,6 +45,8 @@ def _variance_four(answer: Answer, rng: Rng) -> bool:
 KL = Exercise(
     id="05.2",
     title="How far is q from the prior?",
+    stars=1,
+    minutes=8,
     inputs=_gaussians,
     reference=kl_standard_normal,
     hints=(
@@ -144,6 +146,8 @@ def _gradients_arrive(answer: Answer, rng: Rng) -> bool:
 REPARAMETERIZE = Exercise(
     id="05.3",
     title="A sample that lets the gradient through",
+    stars=1,
+    minutes=5,
     inputs=_reparameterize_inputs,
     reference=reparameterize,
     hints=(
@@ -222,6 +226,8 @@ def _a_perfect_pixel_costs_its_constant(answer: Answer, rng: Rng) -> bool:
 NEGATIVE_ELBO = Exercise(
     id="05.5",
     title="The loss of a VAE with Gaussian pixels",
+    stars=2,
+    minutes=12,
     inputs=_elbo_inputs,
     reference=gaussian_negative_elbo,
     absolute_tolerance=1e-4,  # large terms may cancel
@@ -296,6 +302,8 @@ def _more_noise_less_weight(answer: Answer, rng: Rng) -> bool:
 IMPLIED_BETA = Exercise(
     id="05.6",
     title="What an averaged error does to the KL",
+    stars=2,
+    minutes=8,
     inputs=_pixels_and_variance,
     reference=implied_beta,
     hints=(

@@ -56,6 +56,8 @@ def _with_deviation(x: float, weight: float, noise_variance: float) -> tuple[flo
 POSTERIOR = Exercise(
     id="05.1",
     title="What x says about z, exactly",
+    stars=1,
+    minutes=8,
     inputs=_observation,
     reference=posterior,
     hints=(
@@ -134,6 +136,8 @@ def _repeating_the_samples_changes_nothing(answer: Answer, rng: Rng) -> bool:
 SCORE_FUNCTION = Exercise(
     id="05.4",
     title="A gradient without differentiating f",
+    stars=2,
+    minutes=10,
     inputs=_scored_samples,
     reference=score_function_gradient,
     absolute_tolerance=1e-4,  # samples on both sides of mu may cancel
@@ -213,6 +217,8 @@ def _the_variance_meets_the_threshold(answer: Answer, rng: Rng) -> bool:
 ACTIVE_UNITS = Exercise(
     id="05.7",
     title="How many latent dimensions does a VAE use?",
+    stars=2,
+    minutes=8,
     inputs=_codes,
     reference=active_units,
     hints=(
@@ -280,6 +286,8 @@ def _one_and_three_average_to_two(answer: Answer, rng: Rng) -> bool:
 IWAE = Exercise(
     id="05.8",
     title="The importance weighted bound",
+    stars=3,
+    minutes=12,
     inputs=_log_weights,
     reference=iwae_bound,
     hints=(

@@ -56,7 +56,7 @@ def write_notebook(path: Path, notebook: NotebookNode) -> None:
 def cleaned(notebook: NotebookNode) -> NotebookNode:
     """A copy without timings, widget states and machine names; the kernel is Python 3, cell ids stay.
 
-    An output that is a live view with a picture beside it keeps the picture: no kernel answers in a saved notebook.
+    Of a live view with a picture or HTML beside it these stay alone: no kernel answers in a saved notebook.
     """
     result = nbformat.from_dict(notebook)
     result.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
@@ -67,7 +67,7 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", []):
             if "metadata" in output:
                 output.metadata = nbformat.from_dict({})
-            if "image/png" in output.get("data", {}):
+            if {"image/png", "text/html"} & output.get("data", {}).keys():
                 output.data.pop(LIVE_VIEW, None)
             if "text/plain" in output.get("data", {}):
                 output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", output.data["text/plain"])

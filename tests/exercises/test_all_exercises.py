@@ -1,9 +1,12 @@
 """What every exercise of the course must satisfy, whoever adds it."""
 
+import re
+
 import pytest
 
 from aigc_course.exercises.checking import judge
 from aigc_course.exercises.registry import all_exercises
+from aigc_course.teaching.notebook import notebook_files, read_notebook, solutions_dir
 
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(item, mistake) for item in EXERCISES for mistake in item.misconceptions]
@@ -43,3 +46,14 @@ def test_some_property_is_broken_by_each_mistake(item, mistake):
     result = judge(anonymous, mistake.wrong, 0)
     assert result.status == "failed"
     assert "It should hold that" in result.message
+
+
+HEADING = re.compile(r"\*\*Exercise (\d\d\.\d+)\.?\*\*\.? *(★+)☆* \((\d+) min\)")
+
+
+def test_stars_and_minutes_are_those_that_the_notebooks_announce():
+    cells = [cell.source for path in notebook_files(solutions_dir()) for cell in read_notebook(path).cells]
+    announced = {found[1]: (len(found[2]), int(found[3])) for source in cells for found in HEADING.finditer(source)}
+    exercises = all_exercises()
+    assert announced == {key: (exercises[key].stars, exercises[key].minutes) for key in announced}
+    assert len(announced) >= 33
