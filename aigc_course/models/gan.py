@@ -134,8 +134,9 @@ class NearestConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, 2 H, 2 W)."""
-        reach = torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=self.weight.dtype, device=x.device)
-        weight = torch.einsum("jk,oikl,ml->iojm", reach, self.weight, reach)  # (inputs, outputs, 4, 4)
+        reach = self.weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+        weight = self.weight.flatten(2) @ torch.kron(reach, reach).T  # (outputs, inputs, 16)
+        weight = weight.unflatten(2, (4, 4)).transpose(0, 1)
         return nn.functional.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
 
 

@@ -95,26 +95,30 @@ def profile(name: str) -> ImageGANSettings:
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 
 
+def draw(generator: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Images (B, C, H, W) in [-1, 1] for the batch's z (B, latent_dim) from N(0, I) and, if it has them, its labels."""
+    return generator(batch["z"], batch.get("labels"))
+
+
 def discriminator_step(
-    generator: nn.Module,
     discriminator: nn.Module,
     batch: dict[str, torch.Tensor],
+    fakes: torch.Tensor,
     *,
     loss: str = "non-saturating",
     gamma: float = 0.0,
     penalty_share: float = 1.0,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Tell real images from generated ones; the generator only draws. Real and fake have the same labels.
+    """Tell real images from generated ones, which have the same labels; no gradient reaches the generator.
 
-    The batch holds images (B, C, H, W) in [-1, 1], z_discriminator and z_generator (B, latent_dim) from N(0, I) and,
-    where the models are conditional, labels (B,). `gamma` weighs R1 + R2, gamma / 2 times the mean penalties of the
-    first `penalty_share` of the images: as large on average, for less work.
+    The batch holds images (B, C, H, W) in [-1, 1] and, where the models are conditional, labels (B,); the fakes are
+    like the images. `gamma` weighs R1 + R2, gamma / 2 times the mean penalties of the first `penalty_share` of the
+    images: as large on average, for less work.
     """
     real, labels = batch["images"].contiguous(memory_format=torch.channels_last), batch.get("labels")
-    with torch.no_grad():
-        fake = generator(batch["z_discriminator"], labels).float()
+    fakes = fakes.detach().float()
     logits_real = discriminator(real, labels).float()
-    logits_fake = discriminator(fake, labels).float()
+    logits_fake = discriminator(fakes, labels).float()
     judge = discriminator_relativistic if loss == "relativistic" else discriminator_bce
     total = judge(logits_real=logits_real, logits_fake=logits_fake)
     metrics = {
@@ -123,7 +127,7 @@ def discriminator_step(
     }
     if gamma > 0:
         few = math.ceil(penalty_share * len(real))
-        images = torch.cat([real[:few], fake[:few]]).requires_grad_()
+        images = torch.cat([real[:few], fakes[:few]]).requires_grad_()
         both = None if labels is None else labels[:few].repeat(2)
         penalties = gradient_penalty(logits=discriminator(images, both).float(), images=images)
         total = total + gamma * penalties.mean()  # the mean over both halves is half of R1 + R2
@@ -131,11 +135,11 @@ def discriminator_step(
 
 
 def generator_step(
-    generator: nn.Module, discriminator: nn.Module, batch: dict[str, torch.Tensor], *, loss: str = "non-saturating"
+    discriminator: nn.Module, batch: dict[str, torch.Tensor], fakes: torch.Tensor, *, loss: str = "non-saturating"
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Draw new images of the same classes; the loss is how surely the discriminator takes them for fakes."""
+    """The loss is how surely the discriminator takes the generated images for fakes."""
     labels = batch.get("labels")
-    logits_fake = discriminator(generator(batch["z_generator"], labels), labels)
+    logits_fake = discriminator(fakes, labels)
     if loss == "non-saturating":
         return generator_non_saturating(logits_fake=logits_fake), {}
     with torch.no_grad():
@@ -164,6 +168,7 @@ def train(job: Job) -> Session:
         adam_g,
         adam_d,
         training_batches(settings, model_config, dataset, runtime),
+        draw=draw,
         discriminator_step=partial(
             discriminator_step,
             loss=settings.loss,
@@ -201,8 +206,7 @@ def training_batches(
         world=world,
         flip=settings.flip,
     )
-    normal = {"z_discriminator": config.latent_dim, "z_generator": config.latent_dim}
-    return NoiseBatches(stream, normal, size, seed=seed, rank=rank, world=world)
+    return NoiseBatches(stream, {"z": config.latent_dim}, size, seed=seed, rank=rank, world=world)
 
 
 def fitting_model(settings: ImageGANSettings, dataset: ImageSet) -> GANConfig:

@@ -1,4 +1,4 @@
-"""The training loop for two players: one step of the discriminator, one of the generator, in turn."""
+"""The training loop for two players: draw once, then one step of the discriminator and one of the generator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,8 @@ from aigc_course.training.schedules import set_learning_rate
 from aigc_course.training.session import Evaluate, Session
 from aigc_course.training.settings import LoopSettings
 
-PlayerStep = Callable[[nn.Module, nn.Module, Batch], tuple[torch.Tensor, Metrics]]
+Draw = Callable[[nn.Module, Batch], torch.Tensor]
+PlayerStep = Callable[[nn.Module, Batch, torch.Tensor], tuple[torch.Tensor, Metrics]]
 
 
 def fit_gan(
@@ -25,6 +26,7 @@ def fit_gan(
     discriminator_optimizer: torch.optim.Optimizer,
     batches: Batches,
     *,
+    draw: Draw,
     discriminator_step: PlayerStep,
     generator_step: PlayerStep,
     settings: LoopSettings,
@@ -38,9 +40,10 @@ def fit_gan(
 ) -> Session:
     """Train both players, which `runtime.prepare` made ready, for `settings.steps` steps of each.
 
-    The two step functions get `(generator, discriminator, batch)` and return `(loss, metrics)`, means over the batch.
-    In the discriminator's step the generator must run without gradients; in the generator's step the discriminator's
-    weights are frozen, so that no gradient is computed or left behind for them.
+    `draw(generator, batch)` makes the fakes that both steps of the round learn from: drawing is a large part of the
+    work, so it is done once. The two step functions get `(discriminator, batch, fakes)` and return `(loss, metrics)`,
+    means over the batch. The discriminator's step gets the fakes cut off from the generator; in the generator's step
+    the discriminator's weights are frozen, so that no gradient is computed or left behind for them.
 
     Returns and raises: as `fit`; the generator is the model that is averaged and evaluated.
     """
@@ -66,12 +69,13 @@ def fit_gan(
             batch = runtime.to_device(batches[step])
 
             with runtime.autocast():
-                loss_d, metrics_d = discriminator_step(generator, discriminator, batch)
+                fakes = draw(generator, batch)
+                loss_d, metrics_d = discriminator_step(discriminator, batch, fakes.detach())
             norm_d = runtime.step(loss_d, discriminator, discriminator_optimizer, clip=clip)
 
             discriminator.requires_grad_(False)
             with runtime.autocast():
-                loss_g, metrics_g = generator_step(generator, runtime.unwrap(discriminator), batch)
+                loss_g, metrics_g = generator_step(runtime.unwrap(discriminator), batch, fakes)
             norm_g = runtime.step(loss_g, generator, generator_optimizer, clip=clip)
             discriminator.requires_grad_(True)
 

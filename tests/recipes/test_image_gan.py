@@ -49,7 +49,7 @@ def test_the_ranks_together_make_the_batch() -> None:
     settings, dataset = image_gan.profile("smoke"), make_toy_shapes(32, 1, 1)
     runtime = Runtime(LoopSettings(device="cpu"))
     whole = image_gan.training_batches(settings, CONFIG, dataset, runtime)[1]
-    assert not torch.equal(whole["z_discriminator"], whole["z_generator"])
+    assert set(whole) == {"images", "labels", "z"}
     runtime.world, parts = 2, []
     for rank in range(2):
         runtime.rank = rank
@@ -62,12 +62,13 @@ def test_steps_leave_the_other_player_alone() -> None:
     generator, discriminator = Generator(CONFIG), Discriminator(CONFIG)
     runtime = Runtime(LoopSettings(device="cpu"))
     batch = image_gan.training_batches(image_gan.profile("smoke"), CONFIG, make_toy_shapes(32, 1, 1), runtime)[0]
-    image_gan.discriminator_step(generator, discriminator, batch, gamma=1.0)[0].backward()
+    fakes = image_gan.draw(generator, batch)
+    image_gan.discriminator_step(discriminator, batch, fakes, gamma=1.0)[0].backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in discriminator.parameters())
     discriminator.zero_grad()
     discriminator.requires_grad_(False)
-    image_gan.generator_step(generator, discriminator, batch)[0].backward()
+    image_gan.generator_step(discriminator, batch, fakes)[0].backward()
     assert all(p.grad is not None for p in generator.parameters())
     assert all(p.grad is None for p in discriminator.parameters())
 
@@ -78,12 +79,12 @@ def test_a_penalty_on_a_share_of_the_images_is_that_of_these_images() -> None:
     generator, discriminator = Generator(CONFIG).eval(), Discriminator(CONFIG).eval()
     batch = {
         "images": torch.rand(8, CONFIG.channels, CONFIG.image_size, CONFIG.image_size) * 2 - 1,
-        "z_discriminator": torch.randn(8, CONFIG.latent_dim),
+        "z": torch.randn(8, CONFIG.latent_dim),
         "labels": torch.arange(8) % CONFIG.n_classes,
     }
-    plain, _ = image_gan.discriminator_step(generator, discriminator, batch)
-    penalised, _ = image_gan.discriminator_step(generator, discriminator, batch, gamma=3.0, penalty_share=0.25)
-    fake = generator(batch["z_discriminator"], batch["labels"]).detach()
+    fake = image_gan.draw(generator, batch).detach()
+    plain, _ = image_gan.discriminator_step(discriminator, batch, fake)
+    penalised, _ = image_gan.discriminator_step(discriminator, batch, fake, gamma=3.0, penalty_share=0.25)
     slopes = []
     for images in (batch["images"][:2], fake[:2]):
         images = images.clone().requires_grad_()

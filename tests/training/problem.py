@@ -79,18 +79,28 @@ def make_players(*, plain: bool = False):
     return generator, discriminator
 
 
-def discriminator_step(generator, discriminator, batch):
-    with torch.no_grad():
-        fake = generator(batch["z"])
+def draw(generator, batch):
+    return generator(batch["z"])
+
+
+def discriminator_step(discriminator, batch, fakes):
     softplus = nn.functional.softplus
-    return softplus(-discriminator(batch["x"])).mean() + softplus(discriminator(fake)).mean(), {}
+    return softplus(-discriminator(batch["x"])).mean() + softplus(discriminator(fakes)).mean(), {}
 
 
-def generator_step(generator, discriminator, batch):
-    return nn.functional.softplus(-discriminator(generator(batch["z"]))).mean(), {}
+def generator_step(discriminator, batch, fakes):
+    return nn.functional.softplus(-discriminator(fakes)).mean(), {}
 
 
-def run_fit_gan(run_dir=None, *, resume=False, plain=False, **changes):
+def run_fit_gan(
+    run_dir=None,
+    *,
+    resume=False,
+    plain=False,
+    discriminator_step=discriminator_step,
+    generator_step=generator_step,
+    **changes,
+):
     loop = settings(**{"grad_clip": 0.0, "evaluate_every": 0, **changes})
     runtime = Runtime(loop)
     generator, discriminator = (runtime.prepare(player) for player in make_players(plain=plain))
@@ -100,6 +110,7 @@ def run_fit_gan(run_dir=None, *, resume=False, plain=False, **changes):
         torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.5, 0.999)),
         torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.999)),
         Stream(rank=runtime.rank, world=runtime.world),
+        draw=draw,
         discriminator_step=discriminator_step,
         generator_step=generator_step,
         settings=loop,

@@ -57,11 +57,12 @@ def test_fit_gan_equals_the_naive_loop_bit_for_bit():
     torch.manual_seed(3)
     for step in range(30):
         batch = problem.Stream()[step]
-        loss_d, _ = problem.discriminator_step(g, d, batch)
+        fakes = g(batch["z"])
+        loss_d, _ = problem.discriminator_step(d, batch, fakes.detach())
         optimizer_d.zero_grad()
         loss_d.backward()
         optimizer_d.step()
-        loss_g, _ = problem.generator_step(g, d, batch)
+        loss_g, _ = problem.generator_step(d, batch, fakes)
         optimizer_g.zero_grad()
         loss_g.backward()
         optimizer_g.step()
@@ -206,11 +207,20 @@ def test_history_csv_has_a_row_for_every_interval(tmp_path):
     assert all(0 < v < 5 for v in losses)
 
 
-def test_the_discriminator_step_leaves_the_generator_without_gradients_and_vice_versa():
-    g, d = problem.make_players()
-    problem.discriminator_step(g, d, problem.Stream()[0])[0].backward()
-    assert all(p.grad is None for p in g.parameters())
-    _, _, discriminator = problem.run_fit_gan(steps=1)
-    before = [p.grad.clone() for p in discriminator.parameters()]
-    assert all(p.requires_grad for p in discriminator.parameters())
-    assert len(before) == 4
+def test_each_step_of_fit_gan_reaches_its_own_player_alone():
+    seen = []
+
+    def discriminator_step(discriminator, batch, fakes):
+        seen.append(("discriminator", fakes.requires_grad, [p.requires_grad for p in discriminator.parameters()]))
+        return problem.discriminator_step(discriminator, batch, fakes)
+
+    def generator_step(discriminator, batch, fakes):
+        seen.append(("generator", fakes.requires_grad, [p.requires_grad for p in discriminator.parameters()]))
+        return problem.generator_step(discriminator, batch, fakes)
+
+    _, generator, discriminator = problem.run_fit_gan(
+        steps=1, discriminator_step=discriminator_step, generator_step=generator_step
+    )
+    assert seen == [("discriminator", False, [True] * 4), ("generator", True, [False] * 4)]
+    assert all(p.requires_grad and p.grad is not None for p in discriminator.parameters())
+    assert all(p.grad is not None for p in generator.parameters())
