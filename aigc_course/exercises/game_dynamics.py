@@ -74,7 +74,7 @@ def _penalty_on_both(theta: float, psi: float, learning_rate: float, penalty: fl
 
 
 DIRAC_STEP = Exercise(
-    id="04.4",
+    id="04.5",
     title="One step of the smallest GAN",
     stars=2,
     minutes=10,
@@ -100,7 +100,7 @@ DIRAC_STEP = Exercise(
             name="one after the other",
             wrong=_one_after_the_other,
             message="Your generator already sees the moved discriminator. That is alternating training; asked for is "
-            "the step of both from the same state. The difference is larger than it looks: see part 5.",
+            "the step of both from the same state. The difference is larger than it looks: see part 6.",
         ),
         Misconception(
             name="both minimise the value",
@@ -171,7 +171,7 @@ def _is_the_matrix_spectral_radius(answer: Answer, rng: Rng) -> bool:
 
 
 STEP_FACTOR = Exercise(
-    id="04.5",
+    id="04.6",
     title="Does the game come to rest?",
     stars=3,
     minutes=12,

@@ -97,7 +97,7 @@ def _anything_counts(samples: Tensor, centres: Tensor, reach: float, _: float) -
 
 
 MODES_HIT = Exercise(
-    id="04.7",
+    id="04.8",
     title="Count the modes that are hit",
     stars=2,
     minutes=10,
@@ -196,7 +196,7 @@ def _nearest_neighbours(x: Tensor, y: Tensor) -> Tensor:
 
 
 WASSERSTEIN = Exercise(
-    id="04.8",
+    id="04.4",
     title="The cheapest way to move one sample onto another",
     stars=2,
     minutes=8,

@@ -60,7 +60,7 @@ def _of_the_probability(discriminator: nn.Module, real: Tensor) -> Tensor:
 
 
 R1_PENALTY = Exercise(
-    id="04.6",
+    id="04.7",
     title="A penalty on the discriminator's slope",
     stars=3,
     minutes=12,

@@ -34,21 +34,10 @@ class PlanarEnsemble(PlanarGAN):
         pairs = [planar_networks(self.settings, seed) for seed in self._seeds]
         self.generator, self.discriminator = (StackedNetwork(networks) for networks in zip(*pairs, strict=True))
 
-    @torch.no_grad()
-    def sample(self, n: int, seed: int = 0) -> Tensor:
-        """n generated points of each copy, (copies, n, 2), from the same latents for all."""
-        z = torch.randn(n, self.settings.latent_dim, generator=torch.Generator().manual_seed(seed))
-        return self._asked(self.generator, z)
-
-    @torch.no_grad()
-    def logits(self, points: Tensor) -> Tensor:
-        """What each copy's discriminator says of points (N, 2): (copies, N)."""
-        return self._asked(self.discriminator, points)[..., 0]
-
     def _asked(self, network: nn.Module, rows: Tensor) -> Tensor:
-        """(N, inputs) -> (copies, N, outputs): each copy answers each row."""
+        """What each copy makes of the same rows (N, inputs): (copies, N, outputs)."""
         answers = network(rows.repeat_interleave(self.copies, dim=0))
-        return answers.view(len(rows), self.copies, -1).transpose(0, 1)
+        return answers.view(-1, self.copies, answers.shape[1]).transpose(0, 1)
 
     def _each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
         """What each copy's own generator draws, (n, D) each, in turn: (n * copies, D)."""
@@ -57,8 +46,8 @@ class PlanarEnsemble(PlanarGAN):
     def _real(self, n: int) -> Tensor:
         return self._each(lambda generator: self.mixture.sample(n, generator))
 
-    def _latent(self, n: int) -> Tensor:
-        return self._each(lambda generator: torch.randn(n, self.settings.latent_dim, generator=generator))
+    def _normal(self, n: int, columns: int) -> Tensor:
+        return self._each(lambda generator: torch.randn(n, columns, generator=generator))
 
     def _uniform(self, n: int) -> Tensor:
         return self._each(lambda generator: torch.rand(n // self.copies, 1, generator=generator))
@@ -67,7 +56,8 @@ class PlanarEnsemble(PlanarGAN):
 class StackedNetwork(nn.Module):
     """The multilayer perceptrons of `planar_network` with equal sizes, as one: row i goes through network i % copies.
 
-    (B * copies, inputs) -> (B * copies, outputs).
+    (B * copies, inputs) -> (B * copies, outputs). Networks with more inputs than x has columns take consecutive rows of
+    their copy side by side, as `Pack` does.
     """
 
     def __init__(self, networks: Sequence[nn.Sequential]) -> None:
@@ -82,7 +72,8 @@ class StackedNetwork(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x.view(-1, self._copies, x.shape[1]).transpose(0, 1)  # (copies, B, inputs)
+        h = x.view(-1, self._copies, x.shape[1]).transpose(0, 1)  # (copies, B, columns)
+        h = h.reshape(self._copies, -1, self.weights[0].shape[1])
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = torch.baddbmm(bias, nn.functional.leaky_relu(h, 0.2) if number else h, weight)
         return h.transpose(0, 1).flatten(0, 1)

@@ -114,6 +114,8 @@ class PlanarGANSettings:
 
     loss: PlanarLoss = "non-saturating"
     penalty: float = 0.0  # weight of the gradient penalty, see PlanarGAN
+    noise: float = 0.0  # standard deviation of the noise on every point that the discriminator sees in training
+    pack: int = 1  # points that the discriminator judges together; divides the batch
     learning_rate: float = 1e-3  # of the generator
     rate_ratio: float = 1.0  # the discriminator's learning rate over the generator's
     batch_size: int = 256  # real samples a step, and as many generated ones for each player
@@ -124,8 +126,12 @@ class PlanarGANSettings:
     def __post_init__(self) -> None:
         if self.loss not in get_args(PlanarLoss):
             raise unknown("loss", self.loss, get_args(PlanarLoss))
-        require_at_least(1, batch_size=self.batch_size, width=self.width, latent_dim=self.latent_dim)
-        for name in ("penalty", "learning_rate", "rate_ratio"):
+        require_at_least(1, batch_size=self.batch_size, width=self.width, latent_dim=self.latent_dim, pack=self.pack)
+        if self.batch_size % self.pack:
+            raise ValueError(
+                f"batch_size = {self.batch_size} is not allowed; it must be a multiple of pack = {self.pack}"
+            )
+        for name in ("penalty", "noise", "learning_rate", "rate_ratio"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} is not allowed; it must be finite and at least 0")
 
@@ -136,8 +142,14 @@ class PlanarGAN:
     Each step is one Adam step (beta_1 = 0.5, beta_2 = 0.9) of the discriminator, then one of the generator, on new
     samples. `penalty` weighs, in the discriminator's loss, R1 + R2: half the mean squared norm of the logit's gradient
     at real and at generated points (Mescheder et al. 2018, arXiv:1801.04406); for the Wasserstein loss
-    the mean of (norm - 1)^2 between real and generated points (Gulrajani et al. 2017, arXiv:1704.00028).
+    the mean of (norm - 1)^2 between real and generated points (Gulrajani et al. 2017, arXiv:1704.00028). `noise` blurs
+    both distributions until they overlap (Arjovsky & Bottou 2017, arXiv:1701.04862). With `pack` the
+    discriminator sees that many points of one kind at once, so that a lack of variety gives the generator away (PacGAN,
+    Lin et al. 2018, arXiv:1712.04086); penalties then count each point's own gradient.
     """
+
+    generator: nn.Module  # (B, latent_dim) -> (B, 2)
+    discriminator: nn.Module  # (B, 2) -> (B / pack, 1)
 
     def __init__(self, mixture: PlanarMixture, settings: PlanarGANSettings) -> None:
         self.mixture = mixture
@@ -163,13 +175,13 @@ class PlanarGAN:
         real = self._real(s.batch_size)
         with torch.no_grad():
             fake = self.generator(self._latent(s.batch_size))
-        loss_d = self.discriminator_loss(real, fake)
+        loss_d = self.discriminator_loss(self._noisy(real), self._noisy(fake))
         self._adam_d.zero_grad()
         (self.copies * loss_d).backward()
         self._adam_d.step()
 
         self.discriminator.requires_grad_(False)
-        loss_g = self.generator_loss(real, self.generator(self._latent(s.batch_size)))
+        loss_g = self.generator_loss(self._noisy(real), self._noisy(self.generator(self._latent(s.batch_size))))
         self._adam_g.zero_grad()
         (self.copies * loss_g).backward()
         self._adam_g.step()
@@ -181,18 +193,28 @@ class PlanarGAN:
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """n generated points (n, 2) from latents that depend on `seed` alone: later calls show how they moved."""
         z = torch.randn(n, self.settings.latent_dim, generator=torch.Generator().manual_seed(seed))
-        return self.generator(z)
+        return self._asked(self.generator, z)
 
     @torch.no_grad()
     def logits(self, points: Tensor) -> Tensor:
-        """What the discriminator says of points (N, 2): (N,), positive for "real"."""
-        return self.discriminator(points)[:, 0]
+        """What the discriminator says of points (N, 2): (N,), positive for "real"; of a pack of equal points each."""
+        return self._asked(self.discriminator, points.repeat_interleave(self.settings.pack, dim=0))[..., 0]
+
+    def _asked(self, network: nn.Module, rows: Tensor) -> Tensor:
+        return network(rows)
 
     def _real(self, n: int) -> Tensor:
         return self.mixture.sample(n, self._random)
 
     def _latent(self, n: int) -> Tensor:
-        return torch.randn(n, self.settings.latent_dim, generator=self._random)
+        return self._normal(n, self.settings.latent_dim)
+
+    def _noisy(self, points: Tensor) -> Tensor:
+        noise = self.settings.noise
+        return points + noise * self._normal(len(points) // self.copies, 2) if noise > 0 else points
+
+    def _normal(self, n: int, columns: int) -> Tensor:
+        return torch.randn(n, columns, generator=self._random)
 
     def _uniform(self, n: int) -> Tensor:
         return torch.rand(n, 1, generator=self._random)
@@ -237,7 +259,19 @@ def planar_networks(settings: PlanarGANSettings, seed: int) -> tuple[nn.Sequenti
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = planar_network(settings.latent_dim, settings.width, 2)
-        return generator, planar_network(2, settings.width, 1)
+        discriminator = planar_network(2 * settings.pack, settings.width, 1)
+    return generator, discriminator if settings.pack == 1 else nn.Sequential(Pack(settings.pack), *discriminator)
+
+
+class Pack(nn.Module):
+    """Puts `size` consecutive rows side by side: (B, D) -> (B / size, size D)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(-1, self.size * x.shape[1])
 
 
 def planar_network(inputs: int, width: int, outputs: int) -> nn.Sequential:

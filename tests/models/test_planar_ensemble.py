@@ -10,18 +10,18 @@ from aigc_course.models.planar_gan import PlanarGAN, PlanarGANSettings, planar_n
 LOSSES = ["saturating", "non-saturating", "relativistic", "Wasserstein"]
 
 
-def settings(seed: int = 0, loss: str = "non-saturating", penalty: float = 0.1) -> PlanarGANSettings:
+def settings(seed: int = 0, loss: str = "non-saturating", penalty: float = 0.1, **more: float) -> PlanarGANSettings:
     # Adam turns rounding errors of tiny gradients into steps; a small rate keeps these small.
     return PlanarGANSettings(
-        loss=loss, penalty=penalty, learning_rate=1e-4, width=16, batch_size=12, latent_dim=3, seed=seed
+        loss=loss, penalty=penalty, learning_rate=1e-4, width=16, batch_size=12, latent_dim=3, seed=seed, **more
     )
 
 
-@pytest.mark.parametrize("penalty", [0.0, 0.1])
+@pytest.mark.parametrize("more", [{}, {"penalty": 0.0}, {"noise": 0.7}, {"pack": 3}], ids=str)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_each_copy_is_the_gan_of_its_seed(loss, penalty):
-    together = PlanarEnsemble(ring(), settings(loss=loss, penalty=penalty), seeds=(3, 1, 4))
-    alone = [PlanarGAN(ring(), settings(seed, loss, penalty)) for seed in (3, 1, 4)]
+def test_each_copy_is_the_gan_of_its_seed(loss, more):
+    together = PlanarEnsemble(ring(), settings(loss=loss, **more), seeds=(3, 1, 4))
+    alone = [PlanarGAN(ring(), settings(seed, loss, **more)) for seed in (3, 1, 4)]
     before = together.sample(20)
     for _ in range(4):
         report, reports = together.step(), [gan.step() for gan in alone]
@@ -32,9 +32,10 @@ def test_each_copy_is_the_gan_of_its_seed(loss, penalty):
         assert (mine - first).abs().max() > 5e-4, "it was trained"
 
 
-def test_each_copys_discriminator_answers_each_point():
-    together, points = PlanarEnsemble(ring(), settings(), seeds=(3, 1)), torch.randn(7, 2)
-    alone = [PlanarGAN(ring(), settings(seed)).logits(points) for seed in (3, 1)]
+@pytest.mark.parametrize("pack", [1, 2])
+def test_each_copys_discriminator_answers_each_point(pack):
+    together, points = PlanarEnsemble(ring(), settings(pack=pack), seeds=(3, 1)), torch.randn(7, 2)
+    alone = [PlanarGAN(ring(), settings(seed, pack=pack)).logits(points) for seed in (3, 1)]
     torch.testing.assert_close(together.logits(points), torch.stack(alone))
 
 

@@ -166,6 +166,30 @@ def test_the_generator_learns_where_one_gaussian_lies(loss):
     assert gan.mixture.good_share(gan.sample(500)) > 0.7 > 0.4 > before
 
 
+def test_noise_blurs_what_both_players_see():
+    """A discriminator that knows nothing but the second moment sees it grow by the variance of the noise."""
+    gan = PlanarGAN(ring(), PlanarGANSettings(noise=2.0, batch_size=4096, width=4))
+    seen = []
+    gan.discriminator.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].detach()))
+    gan.step()
+    judged, through = seen
+    real_spread = 2.0**2 / 2 + 0.1**2  # of one coordinate of the ring
+    assert judged[:4096].var(dim=0).tolist() == pytest.approx([real_spread + 4.0] * 2, rel=0.1)
+    made = gan.generator(torch.randn(4096, 2, generator=seeded())).var(dim=0).tolist()
+    for points in (judged[4096:], through):
+        assert points.var(dim=0).tolist() == pytest.approx([variance + 4.0 for variance in made], rel=0.25)
+
+
+def test_a_packed_discriminator_judges_points_of_one_kind_together():
+    gan = PlanarGAN(ring(), PlanarGANSettings(pack=2, batch_size=4, width=8))
+    points = torch.randn(4, 2, generator=seeded())
+    layers = gan.discriminator[1:]
+    together = layers(torch.cat([points[0::2], points[1::2]], dim=1))
+    torch.testing.assert_close(gan.discriminator(points), together)
+    of_equal_points = layers(torch.cat([points, points], dim=1))[:, 0]
+    torch.testing.assert_close(gan.logits(points), of_equal_points.detach())
+
+
 def test_he_weights_keep_the_spread():
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -179,9 +203,17 @@ def test_what_is_refused():
         planar_mixture("rings")
     with pytest.raises(UsageError, match="did you mean 'relativistic'"):
         PlanarGANSettings(loss="relativistc")
-    for wrong in ({"penalty": -1.0}, {"learning_rate": math.inf}, {"rate_ratio": math.nan}, {"width": 0}):
+    for wrong in (
+        {"penalty": -1.0},
+        {"learning_rate": math.inf},
+        {"rate_ratio": math.nan},
+        {"width": 0},
+        {"noise": -1.0},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             PlanarGANSettings(**wrong)
+    with pytest.raises(ValueError, match="multiple of pack"):
+        PlanarGANSettings(pack=3, batch_size=256)
     with pytest.raises(ValueError, match="std"):
         PlanarMixture(centres=((0.0, 0.0),), std=0.0)
     for points in (torch.zeros(3), torch.zeros(3, 3)):
