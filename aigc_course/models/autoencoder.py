@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from aigc_course.models.conditioning import require_shape
 from aigc_course.models.settings import require_at_least
+
+_DARKEST = 0.01  # of a pixel's mean: the logit of 0 is infinite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,23 @@ class Autoencoder(nn.Module):
         self.decoder = _dense((config.code_dim, *config.decoder_widths, config.n_pixels), config.activation)
         self.squash = nn.Sigmoid() if config.output == "sigmoid" else nn.Identity()
 
+    @torch.no_grad()
+    def centre_on(self, mean_image: Tensor) -> None:
+        """Set the first and the last bias so that training starts from the mean image instead of mid-grey.
+
+        The first layer then sees x - mean_image, and a code of 0 is painted as the mean image. Otherwise the first
+        steps move all pixels at once towards black, and many ReLUs never fire again. The network's form is the same.
+
+        Args: mean_image: (1, H, W) in [0, 1], of the training images.
+        Raises: UsageError if the shape is wrong.
+        """
+        require_shape("mean_image", mean_image[None], 1, self.config.image_size, self.config.image_size)
+        mean = mean_image.flatten()
+        first, last = _linears(self.encoder)[0], _linears(self.decoder)[-1]
+        first.bias.copy_(-first.weight @ mean)
+        within = mean.clamp(_DARKEST, 1 - _DARKEST)
+        last.bias.copy_(within.logit() if self.config.output == "sigmoid" else mean)
+
     def encode(self, x: Tensor) -> Tensor:
         """Codes of images: (B, 1, H, W) in [0, 1] -> (B, code_dim). Raises: UsageError if the shape is wrong."""
         require_shape("x", x, 1, self.config.image_size, self.config.image_size)
@@ -65,6 +85,10 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The images restored: (B, 1, H, W) -> (B, 1, H, W)."""
         return self.decode(self.encode(x))
+
+
+def _linears(network: nn.Sequential) -> list[nn.Linear]:
+    return [layer for layer in network if isinstance(layer, nn.Linear)]
 
 
 def _dense(widths: Sequence[int], activation: str) -> nn.Sequential:

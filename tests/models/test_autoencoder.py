@@ -59,6 +59,25 @@ def test_signals_keep_their_size_through_the_layers():
     assert 0.7 < size < 1.4
 
 
+@pytest.mark.parametrize("output", ["sigmoid", "identity"])
+def test_centred_it_starts_from_the_mean_image(output):
+    mean = torch.rand(1, 4, 4, generator=torch.Generator().manual_seed(0)) * 0.9 + 0.05
+    model, plain = (make(dataclasses.replace(SMALL, output=output, decoder_widths=())) for _ in range(2))
+    model.centre_on(mean)
+    torch.testing.assert_close(model.decode(torch.zeros(1, 3))[0], mean)
+    torch.testing.assert_close(model.encode(mean[None]), torch.zeros(1, 3), rtol=0, atol=1e-5)
+    x = torch.rand(5, 1, 4, 4)
+    torch.testing.assert_close(model.encode(x), plain.encode(x - mean))
+    assert not torch.allclose(model(x), plain(x), atol=1e-3)
+
+
+def test_pixels_that_are_always_black_stay_finite():
+    model = make()
+    model.centre_on(torch.zeros(1, 4, 4))
+    assert 0 < model.decode(torch.zeros(1, 3)).max() < 0.5
+    assert all(parameter.isfinite().all() and parameter.requires_grad for parameter in model.parameters())
+
+
 def test_it_learns_and_a_linear_decoder_never_beats_pca():
     x = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     model = make(dataclasses.replace(SMALL, decoder_widths=(), output="identity", encoder_widths=(64,)))
@@ -99,3 +118,5 @@ def test_wrong_shapes_are_named():
         model(torch.rand(2, 16))
     with pytest.raises(UsageError, match=r"codes has the shape \(2, 4\)"):
         model.decode(torch.rand(2, 4))
+    with pytest.raises(UsageError, match="mean_image"):
+        model.centre_on(torch.rand(4, 4))
