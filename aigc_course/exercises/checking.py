@@ -1,6 +1,6 @@
 """Judge an answer: is it there, is it right, and if not, which mistake is it?"""
 
-from collections.abc import Sequence
+import functools
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from aigc_course.exercises import complaints
 from aigc_course.exercises.calls import AnswerError, Call, GuardedAnswer, learners_line
-from aigc_course.exercises.compare import describe, is_finite
+from aigc_course.exercises.compare import describe, in_the_form_of, is_finite
 from aigc_course.exercises.gradients import wrong_gradient
 from aigc_course.exercises.guard import Deadline, TimeIsUp, seconds_allowed, time_limit
 from aigc_course.exercises.isolation import Printed, isolated
@@ -134,17 +134,46 @@ class _Judgement:
         the same gradients and fail at the same extremes; agreement alone would say nothing.
         """
         wrong = GuardedAnswer(misconception.wrong, self.deadline)
-        calls = [wrong.call(trial.arguments, seed=number) for number, trial in enumerate(self.trials)]
         agree, tells = self.exercise.agree, False
-        for call, trial in zip(calls, self.trials, strict=True):
+        for number, trial in enumerate(self.trials):
+            call = wrong.call(trial.arguments, seed=number)
             if call.error or not agree(trial.given.value, call.value):
                 return False
             tells = tells or not agree(call.value, trial.expected.value)
         if tells and self.exercise.unique:
             return True
-        mine = _symptoms(self.exercise, self.guarded, self.trials[0].arguments, property_seed, self.deadline)
-        theirs = _symptoms(self.exercise, wrong, self.trials[0].arguments, property_seed, self.deadline)
-        return bool(mine) and mine == theirs
+        mine = self._symptoms(self.guarded, property_seed)
+        return bool(mine) and mine == self._symptoms(wrong, property_seed)
+
+    def _symptoms(self, answer: GuardedAnswer, property_seed: int) -> tuple[str, ...]:
+        """Where a function fails apart from its values: properties, gradients, extremes."""
+        item, first = self.exercise, self.trials[0]
+        found = [p.statement for p in item.properties if not self._holds(p, answer, property_seed)]
+        if item.differentiable:
+            complaint = wrong_gradient(item, answer, first.arguments, first.expected.value, self.deadline)
+            found += [complaint.kind] if complaint else []
+        for place, extreme in enumerate(item.extremes):
+            call = answer.call(extreme)
+            found += [] if not call.error and is_finite(call.value) else [f"extreme {place}"]
+        return tuple(found)
+
+    def _holds(self, item: Property, answer: GuardedAnswer, seed: int) -> bool:
+        """Whether a property holds on several draws; what the answer gives is put into the form of the reference's."""
+        rng, pattern = np.random.default_rng(seed), self.trials[0].expected.value
+
+        @functools.wraps(answer)
+        def formed(*arguments: Any, **named: Any) -> Any:
+            return in_the_form_of(answer(*arguments, **named), pattern)
+
+        answer.last_error = None
+        for number in range(TRIALS):
+            if number >= _LEAST_TRIALS and self.deadline.spent > _SLOW:
+                break
+            with suppress(Exception):
+                if item.holds(formed, rng):
+                    continue
+            return False
+        return True
 
     def _form(self) -> Complaint | None:
         """A wrong device, dtype or shape, or a result that is not finite, in the first draw that is wrong."""
@@ -165,6 +194,7 @@ class _Judgement:
             ("Given", complaints.inputs_text(trial.arguments)),
             ("You gave", given),
             ("The answer", expected),
+            *complaints.right_parts(self.exercise, trial.given.value, trial.expected.value),
         )
         if broken:
             return Complaint(kind="wrong value", message=broken.message, details=rows, excerpt=broken.excerpt)
@@ -172,12 +202,12 @@ class _Judgement:
             f"Not yet. With {rows[0][1]} your function gives {given}, but the answer is {expected}."
             f"{' They differ in digits not shown.' if given == expected else ''}"
         )
-        return Complaint(kind="wrong value", message=message)
+        return Complaint(kind="wrong value", message=message, details=rows[3:])
 
     def _broken(self, property_seed: int) -> Complaint | None:
         """The first property that does not hold."""
         for item in self.exercise.properties:
-            if not _holds(item, self.guarded, property_seed, self.deadline):
+            if not self._holds(item, self.guarded, property_seed):
                 error = self.guarded.last_error
                 why = f"it raises {type(error.cause).__name__}: {error}" if error else "it does not"
                 return Complaint(
@@ -190,7 +220,8 @@ class _Judgement:
     def _gradient(self) -> Complaint | None:
         if not self.exercise.differentiable:
             return None
-        return wrong_gradient(self.exercise, self.guarded, self.trials[0].arguments, self.deadline)
+        first = self.trials[0]
+        return wrong_gradient(self.exercise, self.guarded, first.arguments, first.expected.value, self.deadline)
 
     def _extremes(self) -> Complaint | None:
         for arguments in self.exercise.extremes:
@@ -218,31 +249,3 @@ class _Judgement:
                 details=rows,
             )
         return None
-
-
-def _symptoms(
-    exercise: Exercise, answer: GuardedAnswer, arguments: Sequence[Any], property_seed: int, deadline: Deadline
-) -> tuple[str, ...]:
-    """Where a function fails apart from its values: properties, gradients, extremes."""
-    found = [item.statement for item in exercise.properties if not _holds(item, answer, property_seed, deadline)]
-    if exercise.differentiable:
-        complaint = wrong_gradient(exercise, answer, arguments, deadline)
-        found += [complaint.kind] if complaint else []
-    for place, extreme in enumerate(exercise.extremes):
-        call = answer.call(extreme)
-        found += [] if not call.error and is_finite(call.value) else [f"extreme {place}"]
-    return tuple(found)
-
-
-def _holds(item: Property, answer: GuardedAnswer, seed: int, deadline: Deadline) -> bool:
-    """Try a property on random inputs of its own, the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    answer.last_error = None
-    for number in range(TRIALS):
-        if number >= _LEAST_TRIALS and deadline.spent > _SLOW:
-            break
-        with suppress(Exception):
-            if item.holds(answer, rng):
-                continue
-        return False
-    return True

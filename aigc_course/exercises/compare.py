@@ -23,7 +23,7 @@ def agree(given: Any, expected: Any, *, rtol: float, atol: float) -> bool:
         )
     left, right = as_array(given), as_array(expected)
     if left is not None and right is not None:
-        return left.shape == right.shape and bool(np.allclose(left, right, rtol=rtol, atol=atol, equal_nan=True))
+        return left.shape == right.shape and _close(left, right, rtol, atol)
     if isinstance(expected, Sequence):
         items = _items(given)
         return (
@@ -34,6 +34,16 @@ def agree(given: Any, expected: Any, *, rtol: float, atol: float) -> bool:
     if right is not None:
         return False
     return type(given) is type(expected) and _equal(given, expected)
+
+
+def _close(given: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> bool:
+    """np.allclose with equal NaN, at a fifth of its cost for arrays as small as these."""
+    with np.errstate(all="ignore"):
+        near = np.abs(given - expected) <= atol + rtol * np.abs(expected)
+        if near.all() and np.isfinite(expected).all():
+            return True
+        same = (given == expected) | (np.isnan(given) & np.isnan(expected))
+        return bool((same | (near & np.isfinite(expected))).all())
 
 
 def as_array(value: Any) -> np.ndarray | None:
@@ -86,6 +96,49 @@ def _equal(given: Any, expected: Any) -> bool:
         return bool(np.array_equal(given, expected)) if isinstance(expected, np.ndarray) else bool(given == expected)
     except Exception:  # some classes refuse to be compared
         return False
+
+
+def in_the_form_of(value: Any, pattern: Any) -> Any:
+    """`value` as the kind of thing that `pattern` is, where that says the same: a list of numbers as a tensor, say.
+
+    What the exercises' properties compute with is thus a tensor where the reference gives one, a number where it gives
+    a number. A list of tensors becomes one that carries their gradients. What has no such form stays as it is.
+    """
+    if hasattr(pattern, "detach"):
+        return value if hasattr(value, "detach") else _as_tensor(value)
+    if isinstance(pattern, bool | int | float):
+        array = as_array(value) if hasattr(value, "item") else None
+        return array.item() if array is not None and array.ndim == 0 else value
+    if isinstance(pattern, np.ndarray):
+        array = as_array(value)
+        return value if isinstance(value, np.ndarray) or array is None else array
+    if isinstance(pattern, Mapping) and isinstance(value, Mapping):
+        return {key: in_the_form_of(item, pattern.get(key)) for key, item in value.items()}
+    if type(pattern) in (list, tuple):
+        items = _items(value)
+        if items is None:
+            return value
+        patterns = pattern if len(pattern) == len(items) else [pattern[0] if pattern else None] * len(items)
+        return type(pattern)(in_the_form_of(item, one) for item, one in zip(items, patterns, strict=True))
+    return value
+
+
+def _as_tensor(value: Any) -> Any:
+    import torch
+
+    if isinstance(value, list | tuple) and value:
+        parts = [_as_tensor(item) for item in value]
+        shapes = {tuple(part.shape) if hasattr(part, "detach") else None for part in parts}
+        if None not in shapes and len(shapes) == 1:
+            dtype = parts[0].dtype
+            for part in parts[1:]:
+                dtype = torch.promote_types(dtype, part.dtype)
+            return torch.stack([part.to(dtype) for part in parts])
+        return value
+    if hasattr(value, "detach"):
+        return value
+    array = as_array(value)
+    return value if array is None else torch.from_numpy(array)
 
 
 def describe(value: Any) -> str:

@@ -9,6 +9,8 @@ from aigc_course.exercises.compare import agree, as_array, describe, dtype_kind,
 from aigc_course.exercises.results import Complaint
 from aigc_course.exercises.spec import Answer, Exercise
 
+_NAMED_PARTS = 6  # a longer list is one thing with many numbers
+
 
 def no_function(exercise: Exercise, answer: Any) -> Complaint:
     """Something was given that cannot be called."""
@@ -29,9 +31,11 @@ def wrong_parameters(exercise: Exercise, answer: Answer, arguments: Sequence[Any
         signature.bind(*arguments)
     except TypeError:
         mine, wanted = list(signature.parameters), _parameters(exercise, len(arguments))
+        named = any(item.kind is item.KEYWORD_ONLY for item in signature.parameters.values())
         return Complaint(
             kind="wrong parameters",
-            message=f"Your function takes {_count(mine)}, but the exercise gives it {_count(wanted)}.",
+            message=f"Your function takes {_count(mine)}, but the exercise gives it {_count(wanted)}"
+            + (" in this order: what stands after the * can be given by its name alone." if named else "."),
         )
     return None
 
@@ -183,6 +187,17 @@ def wrong_form(given: Any, expected: Any, arguments: Sequence[Any]) -> Complaint
         text = f"Your function gives {describe(given)}, which is not finite."
         return Complaint(kind="not finite", message=text, details=details[:1])
     return None
+
+
+def right_parts(exercise: Exercise, given: Any, expected: Any) -> tuple[tuple[str, str], ...]:
+    """Of a result with several parts, some right and some wrong: which are which, as a row of details."""
+    both = isinstance(given, list | tuple) and isinstance(expected, list | tuple)
+    if not both or len(given) != len(expected) or len(expected) > _NAMED_PARTS:
+        return ()
+    right = [exercise.agree(mine, part) for mine, part in zip(given, expected, strict=True)]
+    if all(right) or not any(right):
+        return ()
+    return (("Parts", ", ".join(f"{n} {'right' if ok else 'wrong'}" for n, ok in enumerate(right, start=1))),)
 
 
 def inputs_text(arguments: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aigc_course.exercises.calls import AnswerError, GuardedAnswer
-from aigc_course.exercises.compare import describe
+from aigc_course.exercises.compare import describe, in_the_form_of
 from aigc_course.exercises.guard import Deadline
 from aigc_course.exercises.isolation import seed_everything
 from aigc_course.exercises.results import Complaint
@@ -18,11 +18,18 @@ _KEEP = "stay with torch's operations: .item(), float(), .numpy() and .detach() 
 
 
 def wrong_gradient(
-    exercise: Exercise, answer: GuardedAnswer, arguments: Sequence[Any], deadline: Deadline
+    exercise: Exercise, answer: GuardedAnswer, arguments: Sequence[Any], expected: Any, deadline: Deadline
 ) -> Complaint | None:
-    """Compare the gradients of a fixed random projection of the result with those of the reference."""
+    """Compare the gradients of a fixed random projection of the result with those of the reference.
+
+    Args: expected: what the reference gives for `arguments`; the result is first put into that form.
+    """
+
+    def formed(*mine: Any) -> Any:
+        return in_the_form_of(answer(*mine), expected)
+
     try:
-        mine = _gradients(answer, arguments, exercise.differentiable, deadline)
+        mine = _gradients(formed, arguments, exercise.differentiable, deadline)
     except (AnswerError, RuntimeError) as error:
         text = str(error).strip().split("\n")[0][:300]
         return Complaint(
@@ -34,8 +41,8 @@ def wrong_gradient(
         return Complaint(
             kind="gradient missing", message=f"The value is right, but no gradient goes back from it; {_KEEP}"
         )
-    for place, given, expected in zip(exercise.differentiable, mine, right, strict=True):
-        if expected is None or exercise.agree(given, expected):
+    for place, given, wanted in zip(exercise.differentiable, mine, right, strict=True):
+        if wanted is None or exercise.agree(given, wanted):
             continue
         if given is None:
             text = f"The value is right, but no gradient reaches argument {place + 1}; {_KEEP}"
@@ -44,7 +51,7 @@ def wrong_gradient(
             kind="wrong gradient",
             message=f"The value is right, but the gradient to argument {place + 1} is not: "
             "is a part of the computation cut off, or is there a point without a derivative?",
-            details=(("Your gradient", describe(given)), ("The answer's", describe(expected))),
+            details=(("Your gradient", describe(given)), ("The answer's", describe(wanted))),
         )
     return None
 

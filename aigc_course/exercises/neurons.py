@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from aigc_course.exercises.draws import near_float32, normal_float32
+from aigc_course.exercises.draws import near_float32, normal_float32, tensor
 from aigc_course.exercises.spec import Answer, Exercise, Misconception, Property, Rng
 
 
@@ -97,7 +97,7 @@ def _does_what_the_stack_does(answer: Answer, rng: Rng) -> bool:
     h = x = normal_float32(rng, 5, widths[0])
     for w, b in layers:
         h = h @ w.T + b
-    return near_float32(x @ weight.T + bias, h)
+    return near_float32(tensor(x) @ tensor(weight).T + tensor(bias), h)
 
 
 def _one_layer_stays(answer: Answer, rng: Rng) -> bool:

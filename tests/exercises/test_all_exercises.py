@@ -8,20 +8,21 @@ from aigc_course.exercises.checking import judge
 from aigc_course.exercises.registry import all_exercises
 from aigc_course.teaching.notebook import notebook_files, read_notebook, solutions_dir
 
+SEEDS = 5  # checks of each answer; every check draws its inputs 20 times
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(item, mistake) for item in EXERCISES for mistake in item.misconceptions]
 
 
 @pytest.mark.parametrize("item", EXERCISES, ids=lambda item: item.id)
 def test_the_reference_passes_on_many_draws(item):
-    for seed in range(10):
+    for seed in range(SEEDS):
         result = judge(item, item.reference, seed)
         assert result.status == "passed", result
 
 
 @pytest.mark.parametrize(("item", "mistake"), MISTAKES, ids=lambda value: getattr(value, "id", None) or value.name)
 def test_each_mistake_is_recognised_by_name_on_many_draws(item, mistake):
-    for seed in range(10):
+    for seed in range(SEEDS):
         result = judge(item, mistake.wrong, seed)
         assert result.status == "failed"
         assert result.misconception == mistake.name
