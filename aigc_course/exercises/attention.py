@@ -48,6 +48,7 @@ WEIGHTS = Exercise(
     minutes=6,
     inputs=_queries_and_keys,
     reference=attention_weights,
+    extremes=((100 * torch.eye(4), 100 * torch.eye(4)),),
     hints=(
         "Begin with the scores: one row for each query, one column for each key. Which matrix product has that shape?",
         "Divide the scores by their standard deviation for random q and k. It was derived just above.",
@@ -130,6 +131,7 @@ CAUSAL = Exercise(
     minutes=8,
     inputs=_scores,
     reference=causal_weights,
+    extremes=((torch.tensor([[-1000.0, 1000.0], [1000.0, -1000.0]]),),),
     hints=(
         "What must a score be so that its weight after the softmax is exactly 0? Think of exp.",
         "Token t sees the columns 0, ..., t. The hidden places lie strictly above the diagonal.",

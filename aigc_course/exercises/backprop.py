@@ -61,6 +61,7 @@ TANH = Exercise(
     title="Backward through tanh",
     inputs=_tanh_inputs,
     reference=tanh_backward,
+    extremes=((torch.ones(3), torch.tensor([-1000.0, 0.0, 1000.0])),),
     absolute_tolerance=1e-5,
     minutes=6,
     hints=(
@@ -100,6 +101,12 @@ TANH = Exercise(
 def _network(rng: Rng, d: int = 3, k: int = 3, hidden: int = 3, batch: int = 5) -> tuple[Tensor, ...]:
     shapes = (batch, d), (batch, k), (hidden, d), (hidden,), (k, hidden), (k,)
     return tuple(normal_float32(rng, *shape) for shape in shapes)
+
+
+def _saturated() -> tuple[Tensor, ...]:
+    """One hidden neuron far on either side: exp(1000) has no place in a float."""
+    one = torch.ones(1, 1)
+    return torch.tensor([[1000.0], [-1000.0]]), torch.zeros(2, 1), one, torch.zeros(1), one, torch.zeros(1)
 
 
 def _network_like_autograd(answer: Answer, rng: Rng) -> bool:
@@ -142,6 +149,7 @@ TWO_LAYERS = Exercise(
     title="Backpropagation with a sigmoid",
     inputs=_network,
     reference=two_layer_gradients,
+    extremes=(_saturated(),),
     absolute_tolerance=1e-5,
     stars=3,
     minutes=12,

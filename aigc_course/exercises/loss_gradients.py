@@ -126,6 +126,7 @@ CROSS_ENTROPY_GRADIENT = Exercise(
     minutes=10,
     inputs=_logit_inputs,
     reference=cross_entropy_gradient,
+    extremes=((torch.tensor([[1000.0, 0.0, -1000.0]]), torch.tensor([1])),),
     hints=(
         "Write the loss of one sample as log_sum_exp(logits) - logits[true class] and differentiate both terms.",
         "The derivative of log_sum_exp with respect to logit k is the softmax probability of class k.",

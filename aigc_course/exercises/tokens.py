@@ -180,6 +180,7 @@ PERPLEXITY = Exercise(
     minutes=8,
     inputs=_logits_and_tokens,
     reference=sequence_perplexity,
+    extremes=((torch.tensor([[1000.0, 999.0, 0.0], [0.0, 1000.0, 1001.0], [0.0, 0.0, 0.0]]), torch.arange(3)),),
     hints=(
         "logits[t] are computed from the tokens 0 to t. Which token do they predict, and which logits predict nothing?",
         "Inputs and targets are the same sequence, one place apart: logits[:-1] belong to tokens[1:].",

@@ -49,6 +49,7 @@ KL = Exercise(
     minutes=8,
     inputs=_gaussians,
     reference=kl_standard_normal,
+    extremes=((torch.tensor([[0.0, 2.0]]), torch.tensor([[-200.0, 0.0]])),),  # exp(-200) is 0: no logarithm of it
     hints=(
         "At mu = 0 and logvar = 0 the code is the prior itself. What must your function give there?",
         "The variance is exp(logvar), and log of the variance is logvar itself: no sigma is needed at all.",
@@ -150,6 +151,7 @@ REPARAMETERIZE = Exercise(
     minutes=5,
     inputs=_reparameterize_inputs,
     reference=reparameterize,
+    differentiable=(0, 1),
     hints=(
         "A standard normal number becomes one of N(mu, sigma^2) by two steps: stretch, then shift.",
         "What stretches is the standard deviation. You are given the logarithm of its square.",

@@ -290,6 +290,7 @@ IWAE = Exercise(
     minutes=12,
     inputs=_log_weights,
     reference=iwae_bound,
+    extremes=((torch.tensor([[-1000.0, 800.0], [-1001.0, 801.0]]),),),
     hints=(
         "The bound is the logarithm of an average of weights. You are given the logarithms of the weights.",
         "exp(-1000) is 0 in any floating point number: add the weights without leaving the logarithms. torch has a "
