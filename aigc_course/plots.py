@@ -149,11 +149,17 @@ class LivePlot:
     """
 
     def __init__(
-        self, names: Sequence[str] = ("loss", "validation_loss"), *, floor: float | None = None, title: str = ""
+        self,
+        names: Sequence[str] = ("loss", "validation_loss"),
+        *,
+        floor: float | None = None,
+        title: str = "",
+        ylabel: str = "",
     ) -> None:
         self.names = tuple(names)
         self.floor = floor
         self.title = title
+        self.ylabel = ylabel
         self._drawn_at = -math.inf
         self._display: Any = None
 
@@ -186,7 +192,7 @@ class LivePlot:
         figure.subplots_adjust(left=0.12, right=0.97, bottom=0.14, top=0.87)
         columns = _columns(history, self.names)
         title = self.title if columns else f"Waiting for {' and '.join(self.names)}"
-        _draw_history(figure.add_subplot(), columns, self.floor, title, "")
+        _draw_history(figure.add_subplot(), columns, self.floor, title, self.ylabel)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130, pil_kwargs={"compress_level": 1})
         return buffer.getvalue()
@@ -231,15 +237,21 @@ def _draw_history(
 def _claim(columns: dict[str, tuple[list[int], list[float]]], floor: float | None) -> str:
     """Where the last column went, in words and its own numbers."""
     name, (steps, values) = list(columns.items())[-1]
-    first, last = values[0], values[-1]
-    if f"{first:.3g}" == f"{last:.3g}":
-        text = f"{_words(name)} is {last:.3g} at step {steps[-1]:,}"
+    first, last = _short(values[0]), _short(values[-1])
+    if first == last:
+        text = f"{_words(name)} is {last}"
     else:
-        verb = "falls" if last < first else "rises"
-        text = f"{_words(name)} {verb} from {first:.3g} to {last:.3g} by step {steps[-1]:,}"
-    if floor is not None:
-        text += f", {abs(last - floor):.2g} {'above' if last >= floor else 'below'} the floor"
+        text = f"{_words(name)} {'falls' if values[-1] < values[0] else 'rises'} from {first} to {last}"
+    if floor is None:
+        text += f" {'at' if first == last else 'by'} step {steps[-1]:,}"
+    else:
+        text += f", {abs(values[-1] - floor):.2g} {'above' if values[-1] >= floor else 'below'} the floor"
     return text[0].upper() + text[1:]
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _words(name: str) -> str:

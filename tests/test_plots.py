@@ -58,7 +58,7 @@ def test_history_draws_each_column_at_its_steps(history: Any) -> None:
     assert lines(ax)["floor: 1"][1] == [1.0, 1.0]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss", "validation loss", "floor: 1"]
     assert ax.get_xlabel() == "training step" and ax.get_ylabel() == "loss (nats)"
-    assert ax.get_title() == "Validation loss falls from 2.5 to 1.25 by step 40, 0.25 above the floor"
+    assert ax.get_title() == "Validation loss falls from 2.5 to 1.25, 0.25 above the floor"
     assert_nothing_cropped(ax.figure)
 
 
@@ -69,7 +69,7 @@ def test_history_without_a_floor_draws_none() -> None:
 def test_history_title_follows_the_numbers() -> None:
     rising = [{"step": 1, "accuracy": 0.25}, {"step": 2, "accuracy": 0.75}]
     ax = plot_history(rising, ["accuracy"], floor=1.0)
-    assert ax.get_title() == "Accuracy rises from 0.25 to 0.75 by step 2, 0.25 below the floor"
+    assert ax.get_title() == "Accuracy rises from 0.25 to 0.75, 0.25 below the floor"
     assert ax.get_ylabel() == "accuracy"
     assert plot_history(rising[:1], ["accuracy"]).get_title() == "Accuracy is 0.25 at step 1"
     assert plot_history(rising, ["accuracy"], title="Mine", ylabel="share").get_title() == "Mine"

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, cast
 
 import torch
@@ -68,11 +69,16 @@ def profile(name: str) -> TextGPTSettings:
     }[name]
 
 
-def next_token_step(model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Predict each next token of every window: the loss is the mean surprise, in nats per token."""
+def next_token_step(
+    model: nn.Module, batch: dict[str, torch.Tensor], *, tokens_per_character: float = 1.0
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Predict each next token of every window: the loss is the mean surprise, in nats per token.
+
+    It is recorded per character too, at the mean length of a token, where it compares with the validation loss.
+    """
     inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]  # (B, T) each
     loss = cross_entropy_nats(model(inputs), targets)
-    return loss, {}
+    return loss, {"loss_per_character": loss.detach() * tokens_per_character}
 
 
 def train(job: Job) -> Session:
@@ -86,6 +92,7 @@ def train(job: Job) -> Session:
     torch.manual_seed(loop.seed)
     model = runtime.prepare(GPT(model_config))
     tokens, starts = token_stream(dataset.documents("train"), tokenizer)
+    characters = sum(len(one_line(document)) + len(SEPARATOR) for document in dataset.documents("train"))
     batches = TextWindows(
         tokens,
         model_config.context_length,
@@ -102,7 +109,7 @@ def train(job: Job) -> Session:
             model, settings.learning_rate, settings.weight_decay, muon_learning_rate=settings.muon_learning_rate
         ),
         batches,
-        next_token_step,
+        partial(next_token_step, tokens_per_character=len(tokens) / characters),
         settings=loop,
         runtime=runtime,
         run_dir=job.run_dir,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_BARS = 24
 _TOPS = (0.25, 0.5, 1.05)  # of the axis of probabilities
-_RANKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000)  # written at a logarithmic axis
+_RANKS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000)  # written at a logarithmic axis
 _DRAWS = 100  # for each press of the button
 _SHOWN_DRAWS = 12  # of them in the text
 

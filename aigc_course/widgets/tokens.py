@@ -14,7 +14,7 @@ def visible(token: str) -> str:
     >>> visible("a cat") + visible("\\n") + visible("")
     'a␣cat↵∅'
     """
-    return "".join(_SHOWN.get(c) or (c if _can_be_drawn(c) else f"\\u{ord(c):04x}") for c in token) or "∅"
+    return "".join(_SHOWN.get(c) or (c if _can_be_drawn(c) else f"U+{ord(c):04X}") for c in token) or "∅"
 
 
 def visible_tokens(tokens: Sequence[object], n_expected: int) -> list[str]:

@@ -94,7 +94,7 @@ def test_tokens_are_made_visible():
     assert visible(" the\n\t") == "␣the↵⇥"
     assert visible("") == "∅"
     assert visible("é$x$") == "é$x$"
-    assert visible("你") == "\\u4f60" and visible("\x00") == "\\u0000"
+    assert visible("你") == "U+4F60" and visible("\x00") == "U+0000"
     assert visible_tokens([1, " "], 2) == ["1", "␣"]
 
 
