@@ -115,6 +115,8 @@ class LiveGAN(Explorer):
         good.set(ylim=(-0.02, 1.05), ylabel="share", xlabel="training step")
         good.set_title("Samples within 3 std of a mode; dashed: real ones", fontsize="medium")
         self._time_axes = (modes, good)
+        for line in (self._modes, self._good):
+            line.set_animated(True)
 
     def _build_plane(self, ax: "Axes") -> None:
         from matplotlib.colors import LinearSegmentedColormap
@@ -125,11 +127,13 @@ class LiveGAN(Explorer):
         self._field = ax.imshow(
             blank, cmap=pale, vmin=0, vmax=1, extent=extent, origin="lower", interpolation="bilinear"
         )
-        ax.plot(*self._real.T.numpy(), "o", ms=3, color=COLOURS[0], mew=0, label="real")
+        (real,) = ax.plot(*self._real.T.numpy(), "o", ms=3, color=COLOURS[0], mew=0, label="real")
         (self._fake,) = ax.plot([], [], "x", ms=4.5, color=COLOURS[1], mew=1.2, label="generated")
         ax.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH), aspect="equal", xlabel="x", ylabel="y")
-        ax.legend(loc="upper right", markerscale=1.5)
+        legend = ax.legend(loc="upper right", markerscale=1.5)
         self._plane_title = ax.set_title("step 0")
+        for artist in (self._field, real, self._fake, legend, self._plane_title):
+            artist.set_animated(True)
         bar = ax.figure.colorbar(self._field, ax=ax, shrink=0.75, pad=0.02, ticks=[0.02, 0.5, 0.98])
         bar.set_ticklabels(["generated", "can't tell", "real"], rotation=90, va="center")
         bar.set_label("what the discriminator says")
@@ -141,8 +145,11 @@ class LiveGAN(Explorer):
         steps, modes, good = zip(*self._history, strict=True)
         self._modes.set_data(steps, modes)
         self._good.set_data(steps, good)
-        for ax in self._time_axes:
-            ax.set_xlim(0, next(last for last in _LAST_STEPS if last >= steps[-1]))
+        end = next(last for last in _LAST_STEPS if last >= steps[-1])
+        if self._time_axes[0].get_xlim()[1] != end:
+            for ax in self._time_axes:
+                ax.set_xlim(0, end)
+            self.forget_background()
         self._plane_title.set_text(f"Step {steps[-1]}: {modes[-1]} of {self._mixture.n_modes} modes")
         losses = ""
         if self._losses:
