@@ -6,7 +6,7 @@ from aigc_course.paths import course_root
 from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_notebook
 from tests.browser.test_lab import CLEAR, READY, RUN_ALL, _errors
 
-MUST_HOLD_WIDGETS = ("01", "02", "05", "06")
+MUST_HOLD_WIDGETS = ("01", "02", "04", "05", "06")
 RUN_SECONDS = 240
 ANSWER_MILLISECONDS = 10_000
 PANEL = ".jp-OutputArea-output .widget-vbox:has(> img.widget-image)"
