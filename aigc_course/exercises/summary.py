@@ -112,7 +112,8 @@ class ProgressReport:
         notebooks = "".join(_html_row(row) for row in self.notebooks)
         exercises = "".join(_html_exercise(row) for row in self.exercises)
         return (
-            f'<div><b>{html.escape(self.headline)}</b><table style="{_TABLE}"><tr style="{_ROW}">{head}</tr>'
+            f'<div style="line-height: 1.4"><b>{html.escape(self.headline)}</b>'
+            f'<table style="{_TABLE}"><tr style="{_ROW}">{head}</tr>'
             f"{notebooks}</table><details><summary>Exercise by exercise</summary>"
             f'<table style="{_TABLE}">{exercises}</table></details></div>'
         )

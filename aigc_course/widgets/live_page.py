@@ -62,9 +62,8 @@ class LivePage:
         except ImportError:
             return False
         self._page = ipywidgets.HTML()
-        self.button = ipywidgets.Button(
-            description="Refresh", tooltip=f"Refresh {self.title}", layout={"width": "auto"}
-        )
+        look = {"width": "auto", "align_self": "flex-start"}
+        self.button = ipywidgets.Button(description="Refresh", tooltip=f"Refresh {self.title}", layout=look)
         self.button.on_click(lambda _: self.refresh())
         self._root = ipywidgets.VBox([self._page, self.button])
         _open.add(self)
