@@ -53,13 +53,14 @@ class Autoencoder(nn.Module):
         self.encoder = _dense((config.n_pixels, *config.encoder_widths, config.code_dim), config.activation)
         self.decoder = _dense((config.code_dim, *config.decoder_widths, config.n_pixels), config.activation)
         self.squash = nn.Sigmoid() if config.output == "sigmoid" else nn.Identity()
+        nn.init.normal_(_linears(self.decoder)[-1].weight, std=0.02)  # the first images hardly depend on the code
 
     @torch.no_grad()
     def centre_on(self, mean_image: Tensor) -> None:
         """Set the first and the last bias so that training starts from the mean image instead of mid-grey.
 
         The first layer then sees x - mean_image, and a code of 0 is painted as the mean image. Otherwise the first
-        steps move all pixels at once towards black, and many ReLUs never fire again. The network's form is the same.
+        steps move all pixels at once towards black, and many ReLUs never fire again. The network's form stays the same.
 
         Args: mean_image: (1, H, W) in [0, 1], of the training images.
         Raises: UsageError if the shape is wrong.
