@@ -44,7 +44,7 @@ def raising(error: BaseException) -> Any:
 def test_help_names_every_command(capsys: pytest.CaptureFixture) -> None:
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for command in ("train", "evaluate", "generate", "data", "doctor", "course", "release"):
+    for command in ("train", "evaluate", "generate", "data", "progress", "doctor", "course", "release"):
         assert command in text
 
 

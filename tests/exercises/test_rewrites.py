@@ -65,6 +65,15 @@ def test_a_check_without_tolerance_would_reject_them(form):
     assert not judge(strict, FORMS[form](strict.reference), seed=0)
 
 
+@pytest.mark.parametrize("form", ["another order", "as lists"])
+@pytest.mark.parametrize("item", EXERCISES, ids=lambda item: item.id)
+def test_a_mistake_is_named_in_other_words_too(item, form):
+    if not applies(item, form):
+        pytest.skip(f"{form}: what {item.id} asks for gets lost")
+    named = [judge(item, FORMS[form](mistake.wrong), seed=0).misconception for mistake in item.misconceptions]
+    assert named == [mistake.name for mistake in item.misconceptions]
+
+
 def test_a_wrong_answer_stays_wrong_in_every_form():
     item = exercise("05.2")
     for form, rewritten in FORMS.items():
