@@ -141,7 +141,7 @@ def _locked(path: Path) -> Iterator[None]:
     """One process at a time changes the file. Raises: CourseError when another one holds it for long."""
     from filelock import FileLock, Timeout
 
-    with explain_os_errors(f"your progress to {path}"):
+    with explain_os_errors(f"your progress to {path} (AIGC_PROGRESS may name another file)"):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{path}.lock", timeout=_LOCK_SECONDS)
         try:

@@ -181,7 +181,7 @@ def test_something_that_is_no_function(answer):
 
 def test_a_million_printed_lines_are_cut_to_a_few(capsys):
     def talkative(mu, logvar):
-        for number in range(5_000):  # twenty draws and three properties of twenty: half a million lines and more
+        for number in range(15_000):  # times twenty draws, and twenty for each of three properties
             print("line", number)
         return kl(mu, logvar)
 
