@@ -18,7 +18,8 @@ class PlanarEnsemble(PlanarGAN):
     """One PlanarGAN for each of `seeds`, trained together; `settings.seed` is not used.
 
     Within a step, rows of points and latents belong to the copies in turn: row i is copy i % copies. What `sample` and
-    `logits` give has the copies on a leading axis.
+    `logits` give has the copies on a leading axis. A loss is the mean over all copies: that makes each copy's gradient
+    smaller by their number, which Adam's steps do not notice.
     Raises: UsageError without seeds.
     """
 

@@ -177,13 +177,13 @@ class PlanarGAN:
             fake = self.generator(self._latent(s.batch_size))
         loss_d = self.discriminator_loss(self._noisy(real), self._noisy(fake))
         self._adam_d.zero_grad()
-        (self.copies * loss_d).backward()
+        loss_d.backward()
         self._adam_d.step()
 
         self.discriminator.requires_grad_(False)
         loss_g = self.generator_loss(self._noisy(real), self._noisy(self.generator(self._latent(s.batch_size))))
         self._adam_g.zero_grad()
-        (self.copies * loss_g).backward()
+        loss_g.backward()
         self._adam_g.step()
         self.discriminator.requires_grad_(True)
         self.steps_done += 1
