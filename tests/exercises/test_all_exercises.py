@@ -8,7 +8,7 @@ from aigc_course.exercises.checking import judge
 from aigc_course.exercises.registry import all_exercises
 from aigc_course.teaching.notebook import notebook_files, read_notebook, solutions_dir
 
-SEEDS = 5  # checks of each answer; every check draws its inputs 20 times
+SEEDS = 3  # checks of each answer; every check draws its inputs 20 times
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(item, mistake) for item in EXERCISES for mistake in item.misconceptions]
 
