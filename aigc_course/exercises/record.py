@@ -73,15 +73,14 @@ def note_check(exercise_id: str, status: Status) -> None:
     """Remember the outcome of a check. Raises: CourseError."""
 
     def after(entry: Entry) -> Entry:
-        if entry.status == "passed":
-            return entry
+        if entry.status == "passed" or status == "not started":
+            return entry  # kept all the same: it was reached
         now = _now()
         passed = now if status == "passed" else None
         first = entry.first_tried or now
         return replace(entry, status=status, tries=entry.tries + 1, first_tried=first, passed=passed)
 
-    if status != "not started":
-        _change(exercise_id, after)
+    _change(exercise_id, after)
 
 
 def note_hint(exercise_id: str, available: int) -> int:
@@ -124,9 +123,8 @@ def _change(exercise_id: str, after: Callable[[Entry], Entry]) -> Entry:
     path = progress_file()
     with _locked(path):
         entries = read()
-        before = entries.get(exercise_id, Entry())
-        entry = after(before)
-        if entry != before:
+        entry = after(entries.get(exercise_id, Entry()))
+        if entry != entries.get(exercise_id):
             entries[exercise_id] = entry
             write_json(path, {key: _plain(value) for key, value in sorted(entries.items())})
     return entry
