@@ -11,7 +11,7 @@ from torch import nn
 
 from aigc_course import recipes
 from aigc_course.data.tokenizer import BPETokenizer, CharTokenizer
-from aigc_course.recipes.text_gpt import make_tokenizer, nats_per_character, next_token_step, profile, token_stream
+from aigc_course.recipes.text_gpt import make_tokenizer, nats_per_character, next_token_step, profile
 from aigc_course.training import LoopSettings, Runtime
 
 DOCUMENTS = ["abba", "a", "bab\nbab", "b" * 11]
@@ -67,13 +67,6 @@ def test_the_step_counts_per_token_and_per_character() -> None:
     loss, metrics = next_token_step(model, {"tokens": torch.randint(5, (4, 8))}, tokens_per_character=0.25)
     assert loss.item() == pytest.approx(math.log(5), rel=1e-6)
     assert metrics["loss_per_character"].item() == pytest.approx(math.log(5) / 4, rel=1e-6)
-
-
-def test_the_stream_has_a_newline_around_every_document_and_knows_where_each_begins() -> None:
-    tokenizer = CharTokenizer.from_text(["ab \n"])
-    tokens, starts = token_stream(DOCUMENTS, tokenizer)
-    assert tokenizer.decode(tokens.tolist()) == "\nabba\na\nbab bab\n" + "b" * 11 + "\n"
-    assert starts.tolist() == [0, 5, 7, 15]
 
 
 def test_the_tokenizer_follows_the_settings() -> None:
