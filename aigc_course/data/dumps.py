@@ -20,14 +20,7 @@ from tqdm import tqdm
 
 from aigc_course.config import to_dict
 from aigc_course.data.cards import CARDS
-from aigc_course.data.classroom import (
-    DataFilter,
-    categories,
-    category_code,
-    category_codes,
-    check_filter,
-    rule_digest,
-)
+from aigc_course.data.classroom import DataFilter, check_filter, classroom_filter
 from aigc_course.data.documents import DocumentWriter, StoredDocuments, open_documents
 from aigc_course.data.dump_lines import SUFFIXES, dump_files, read_lines
 from aigc_course.data.folders import Status, new_folder, problem, read_origin, size_bytes, write_origin
@@ -73,7 +66,7 @@ def import_dump(name: str, source: Path, rules: DumpRules = DumpRules()) -> Stat
             "form": FORM,
             "origin": [str(file) for file in files],
             "rules": to_dict(rules),
-            "filter": rule_digest(),
+            "filter": classroom_filter().digest,
         }
         write_origin(folder, facts | {"counts": counts, "not_json": not_json, "splits": splitter.sizes()})
     return status_of(name)
@@ -99,7 +92,7 @@ def make_set(name: str, data_filter: DataFilter = "classroom") -> "TextSet":
         splits[split] = open_documents(data_dir() / name / "raw", split, digest)
         if data_filter == "classroom":
             codes = _codes(data_dir() / name / "raw" / f"{split}.codes", splits[split], facts["filter"])
-            for code, category in enumerate(categories(), start=1):
+            for code, category in enumerate(classroom_filter().categories, start=1):
                 removed[f"classroom filter: {category}"] += int((codes == code).sum())
             splits[split] = splits[split].select(np.flatnonzero(codes == 0))
     return TextSet(name=name, splits=splits, removed=+removed)
@@ -156,7 +149,7 @@ class _Splitter:
 
     def __init__(self, folder: Path) -> None:
         self.writers = {split: DocumentWriter(folder, split) for split in _SPLITS}
-        self._folder, self._stack = folder, ExitStack()
+        self._folder, self._stack, self._filter = folder, ExitStack(), classroom_filter()
         self._codes = {split: bytearray() for split in _SPLITS}
         self._first: list[str] | None = []  # held back while there are few
 
@@ -192,7 +185,7 @@ class _Splitter:
 
     def _write(self, text: str, split: str) -> None:
         self.writers[split].add(text)
-        self._codes[split].append(category_code(text))
+        self._codes[split].append(self._filter.code_of(text))
 
     def __enter__(self) -> "_Splitter":
         for writer in self.writers.values():
@@ -217,9 +210,9 @@ def _read_file(file: Path, rules: DumpRules, splitter: _Splitter, counts: Counte
 
 def _codes(path: Path, documents: StoredDocuments, made_by: str) -> np.ndarray:
     """(N,) uint8: as stored, or, where another word list made them, anew."""
-    if made_by == rule_digest():
+    if made_by == classroom_filter().digest:
         return np.fromfile(path, dtype=np.uint8)
-    return category_codes(documents)
+    return classroom_filter().codes(documents)
 
 
 def _check_name(name: str) -> None:

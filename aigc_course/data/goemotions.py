@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aigc_course.data.classroom import DataFilter, check_filter, filter_documents
+from aigc_course.data.classroom import DataFilter, check_filter, classroom_filter
 from aigc_course.data.sets import TextSet
 from aigc_course.data.splitting import same_text
 from aigc_course.errors import DataError
@@ -52,7 +52,7 @@ def make_set(arrays: dict[str, np.ndarray], data_filter: DataFilter = "classroom
         splits[split] = kept
     if data_filter == "classroom":
         for split, texts in splits.items():
-            splits[split], left_out = filter_documents(texts)
+            splits[split], left_out = classroom_filter().split_off(texts)
             removed.update({f"classroom filter: {category}": count for category, count in left_out.items()})
     return TextSet(name="goemotions", splits=dict(splits), removed=dict(removed))
 

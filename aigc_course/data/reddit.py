@@ -91,8 +91,9 @@ def read_comment(line: bytes, rules: DumpRules) -> Verdict:
 
 def clean(body: str) -> str:
     """The text that a reader of the comment saw, without space around it."""
-    text = body.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return _SURROGATE.sub("\ufffd", text).strip()
+    if "&" in body:
+        body = body.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return (body if body.isascii() else _SURROGATE.sub("\ufffd", body)).strip()
 
 
 def is_bot(author: Any, text: str) -> bool:
@@ -101,6 +102,8 @@ def is_bot(author: Any, text: str) -> bool:
         name = author.casefold()
         if name in BOT_AUTHORS or name.endswith(BOT_NAME_END):
             return True
+    if "bot" not in text and "BOT" not in text and "Bot" not in text:
+        return False
     plain = " ".join(text.translate(_MARKUP).casefold().replace("&#32;", " ").split())
     return any(sentence in plain for sentence in BOT_SENTENCES)
 
