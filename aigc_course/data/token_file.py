@@ -72,7 +72,8 @@ def prepare_tokens(
             tokenizer = _read_vocabulary(vocabulary, made_of)
             if tokenizer is None:
                 tokenizer = make_tokenizer(documents)
-                write_json(vocabulary, {"made_of": made_of, "tokenizer": tokenizer.to_dict()})
+                facts = {"made_of": made_of, "sha256": _digest_of_tokenizer(tokenizer)}
+                write_json(vocabulary, facts | {"tokenizer": tokenizer.to_dict()})
             found = read_tokens(tokens, source, tokenizer)
             if found is None:
                 write_tokens(tokens, documents, source, tokenizer)
@@ -178,7 +179,9 @@ def _groups(texts: Iterator[str], size: int) -> Iterator[list[str]]:
 def _read_vocabulary(path: Path, made_of: str) -> Tokenizer | None:
     try:
         values = json.loads(path.read_text("utf-8"))
-        return tokenizer_from_dict(values["tokenizer"]) if values["made_of"] == made_of else None
+        tokenizer = tokenizer_from_dict(values["tokenizer"])
+        intact = values["made_of"] == made_of and values["sha256"] == _digest_of_tokenizer(tokenizer)
+        return tokenizer if intact else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -90,11 +90,12 @@ def train(job: Job) -> Session:
     settings: TextGPTSettings = job.settings
     loop = settings.loop
     dataset = load_data(settings, "train", "validation")
+    way = f"bpe-{settings.bpe_vocab_size}" if settings.tokens == "bpe" else settings.tokens
     made = prepare_tokens(
         dataset.documents("train"),
         partial(make_tokenizer, settings),
-        recipe=f"bpe-{settings.bpe_vocab_size}" if settings.tokens == "bpe" else settings.tokens,
-        folder=runs_dir() / "tokens" / dataset.name,
+        recipe=way,
+        folder=runs_dir() / "tokens" / dataset.name / way,
     )
     tokenizer = made.tokenizer
     model_config = dataclasses.replace(settings.model, vocab_size=len(tokenizer))
