@@ -57,7 +57,7 @@ def test_mistakes_are_one_message(arguments, words, capsys: pytest.CaptureFixtur
 def put_dump(path: Path, count: int = 60) -> Path:
     rows = [
         {
-            "body": f"comment {i}{' shit' if i % 10 == 0 else ''}",
+            "body": f"comment {i}{' shit' if i % 7 == 0 else ''}",
             "subreddit": "Cats" if i % 3 else "dogs",
             "score": i % 5,
         }
