@@ -41,11 +41,11 @@ def read_lines(path: Path, on_read: Callable[[int], object] = int) -> Iterator[b
             rest.append(first)
         length += len(first)
         if lines:
-            lines.insert(0, b"".join(rest))
-            rest, length = [lines.pop()], len(lines[-1])
-            yield from (line for line in lines if line.strip())
-    if last := b"".join(rest).strip():
-        yield last
+            *whole, last = lines
+            yield from (line for line in [b"".join(rest), *whole] if line.strip())
+            rest, length = [last], len(last)
+    if b"".join(rest).strip():
+        yield b"".join(rest)
 
 
 def _blocks(path: Path, on_read: Callable[[int], object]) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ def test_a_comment_is_kept_as_its_readers_saw_it():
     body = "  a &lt;b&gt; &amp;amp; c\nd \ud83d\ude42 \ud83d "
     assert read_comment(line(body=body), ALL).text == "a <b> &amp; c\nd 🙂 \ufffd"
     assert clean("fish &amp; chips") == "fish & chips"
+    assert clean("write &amp;gt; for &gt;") == "write &gt; for >"
 
 
 @pytest.mark.parametrize(

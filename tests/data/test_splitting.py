@@ -35,6 +35,8 @@ def test_a_single_name_has_one_split():
 def test_one_name_alone_has_the_split_that_it_has_among_many():
     names = [f"{i}.txt" for i in range(300)]
     assert [split_of(name) for name in names] == split_by_name(names)
+    validation, test = ([i for i in range(24) if split_of(names[i]) == split] for split in ("validation", "test"))
+    assert (validation, test) == ([4, 13, 15], [10, 12, 16, 18])  # what users have must not move
 
 
 @pytest.mark.parametrize(("a", "b"), [("Well  said!", " well said!\n"), ("STRASSE", "straße"), ("a\tb", "a b")])
