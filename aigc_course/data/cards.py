@@ -216,9 +216,9 @@ one in ten goes to validation and one to test, by a hash of its place. It is nev
 Lines that are no JSON objects are counted and passed over; comments that are deleted, removed, empty or by a bot are
 left out (the rules stand in `aigc_course/data/reddit.py`). Splits go by a hash of the comment's text, so equal comments
 never stand in two of them. What was imported passes the classroom filter as GoEmotions does, unless `data_filter` is
-"off". A file that is cut off is refused, and nothing is kept of it. Memory hardly grows with the file (73 MB for one of
-5 GB); a `.zst` needs its window besides, which is 2 GB for the monthly dumps that were made with `--long=31`. The people
-who wrote a dump's comments were not asked: see to its licence, and to them.
+"off". A file that is cut off is refused, and nothing is kept of it. Memory hardly grows with the file: 73 MB for one
+of 5 GB. A `.zst` needs its window besides, which is 2 GB for the monthly dumps that were made with `--long=31`. The
+people who wrote a dump's comments were not asked: see to its licence, and to them.
 """
 
 CARDS: dict[str, Card] = {card.name: card for card in _ALL}
