@@ -63,7 +63,7 @@ class CharTokenizer:
         characters: set[str] = set()
         for document in [text] if isinstance(text, str) else text:
             characters.update(document)
-        return cls(_vocabulary(_refuse_surrogates("".join(characters))))
+        return cls(_vocabulary(require_unicode("".join(characters), "the training text")))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CharTokenizer":
@@ -147,7 +147,7 @@ class BPETokenizer:
             show_progress=False,
         )
         documents = [text] if isinstance(text, str) else text
-        library.train_from_iterator(map(_refuse_surrogates, documents), trainer)
+        library.train_from_iterator((require_unicode(text, "the training text") for text in documents), trainer)
         return cls(library.to_str())
 
     @classmethod
@@ -188,6 +188,19 @@ def tokenizer_from_dict(values: dict[str, Any]) -> Tokenizer:
     return kinds[kind](values)
 
 
+def require_unicode(text: str, what: str) -> str:
+    """The text itself; UsageError where it holds half a surrogate pair, which UTF-8 can't write.
+
+    Args: what: how an error calls the text.
+    """
+    if found := _SURROGATE.search(text):
+        raise UsageError(
+            f"{what} holds U+{ord(found[0]):04X}, half a surrogate pair, which is no character; "
+            "replace it, such as by U+FFFD"
+        )
+    return text
+
+
 def _vocabulary(text: str) -> str:
     return "".join(sorted((set(text) | {SEPARATOR}) - {UNKNOWN}))
 
@@ -198,16 +211,6 @@ def _within(ids: Iterable[int], vocab_size: int) -> list[int]:
         if not 0 <= i < vocab_size:
             raise UsageError(f"cannot decode the id {i}; this tokenizer has the ids 0 to {vocab_size - 1}")
     return wanted
-
-
-def _refuse_surrogates(text: str) -> str:
-    """The training text itself; UsageError where it isn't text that can be written as UTF-8."""
-    if found := _SURROGATE.search(text):
-        raise UsageError(
-            f"the training text holds U+{ord(found[0]):04X}, half a surrogate pair, which is no character; "
-            "replace it, such as by U+FFFD"
-        )
-    return text
 
 
 def _valid(text: str) -> str:
