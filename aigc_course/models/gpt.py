@@ -161,7 +161,9 @@ class GPT(nn.Module):
         self._check(tokens, cache)
         n_new = tokens.shape[1]
         start = 0 if cache is None else cache.length
-        places = None if cache is None or cache.first is None else start - cache.first  # (B, 1), or None where all are at `start`
+        places = (
+            None if cache is None or cache.first is None else start - cache.first
+        )  # (B, 1), or None where all are at `start`
         x = self.token_embedding(tokens)  # (B, T, C)
         if self.position_embedding is not None:
             table = self.position_embedding.weight

@@ -45,7 +45,9 @@ class GPTConfig:
         if self.position == "rotary" and self.head_dim % 2:
             raise ValueError(f"d_model / n_heads is {self.head_dim}; rotary positions need an even one")
         if not self.ngram_sizes or min(self.ngram_sizes) < 2 or len(set(self.ngram_sizes)) < len(self.ngram_sizes):
-            raise ValueError(f"ngram_sizes = {self.ngram_sizes} is not allowed; give distinct numbers from 2, as (2, 3)")
+            raise ValueError(
+                f"ngram_sizes = {self.ngram_sizes} is not allowed; give distinct numbers from 2, as (2, 3)"
+            )
 
     @property
     def head_dim(self) -> int:

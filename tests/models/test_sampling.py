@@ -7,7 +7,7 @@ import torch
 
 from aigc_course.errors import UsageError
 from aigc_course.models.gpt import GPT, GPTConfig, rotate, rotation_table
-from aigc_course.models.sampling import filter_logits, sample_tokens
+from aigc_course.models.sampling import SamplingSettings, filter_logits, penalise_repeats, sample_tokens, stream_tokens
 
 
 @pytest.fixture(params=["learned", "rotary"])
@@ -20,8 +20,13 @@ def model(request):
 
 
 def sample(model, prompts, **options):
-    given = {"max_new_tokens": 10, "stop_id": None, "temperature": 0.0} | options
-    return sample_tokens(model, prompts, generator=torch.Generator().manual_seed(given.pop("seed", 0)), **given)
+    given = {"max_new_tokens": 10, "stop_id": None} | options
+    choices = {"temperature": 0.0}
+    choices |= {
+        name: given.pop(name) for name in ("temperature", "top_k", "top_p", "repetition_penalty") if name in given
+    }
+    source = torch.Generator().manual_seed(given.pop("seed", 0))
+    return sample_tokens(model, prompts, generator=source, settings=SamplingSettings(**choices), **given)
 
 
 def test_greedy_with_the_cache_equals_full_recomputation(model):
