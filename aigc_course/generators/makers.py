@@ -276,4 +276,8 @@ def _texts(beginnings: Sequence[Any]) -> list[str]:
 
 
 def _seed(seed: int | None) -> int:
-    return secrets.randbits(31) if seed is None else seed
+    if seed is None:
+        return secrets.randbits(31)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageError(f"seed must be a whole number or None, but is {seed!r}")
+    return seed

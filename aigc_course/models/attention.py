@@ -13,8 +13,8 @@ from torch import Tensor
 def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout: float = 0.0) -> Tensor:
     """Scaled dot-product attention in which query t sees the keys up to its own position.
 
-    Written out as matrix products on a CPU in bfloat16, where torch's fused kernel, its backward above all, takes several
-    times as long; fused everywhere else.
+    Written out as matrix products on a CPU in bfloat16, where torch's fused kernel, its backward above all, takes
+    several times as long; fused everywhere else.
 
     Args: q: (B, H, T, D), the last T of S positions. k, v: (B, H, S, D). dropout: of the attention weights.
     Returns: (B, H, T, D).

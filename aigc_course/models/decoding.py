@@ -51,7 +51,7 @@ class Decoder:
         self.cache.keep(rows)
 
     def _fill(self, rows: Sequence[int]) -> None:
-        """Read the windows of `rows` anew, all but the newest token; those of one length in one pass, without padding."""
+        """Read the windows of `rows` anew, all but the newest token; those of one length in one pass."""
         groups: dict[int, list[int]] = {}
         windows = {row: self.window(self.histories[row])[:-1] for row in rows}
         for row, window in windows.items():

@@ -44,9 +44,9 @@ class GPTConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, but must be {_listed(allowed)}")
         if self.position == "rotary" and self.head_dim % 2:
             raise ValueError(f"d_model / n_heads is {self.head_dim}; rotary positions need an even one")
-        if not self.ngram_sizes or min(self.ngram_sizes) < 2 or len(set(self.ngram_sizes)) < len(self.ngram_sizes):
+        if not self.ngram_sizes or not {2, 3, 4, 5}.issuperset(self.ngram_sizes) or _repeats(self.ngram_sizes):
             raise ValueError(
-                f"ngram_sizes = {self.ngram_sizes} is not allowed; give distinct numbers from 2, as (2, 3)"
+                f"ngram_sizes = {self.ngram_sizes} is not allowed; give distinct numbers from 2 to 5, as (2, 3)"
             )
 
     @property
@@ -121,6 +121,10 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "activation": ("gelu", "relu2"),
     "attention": ("auto", "fused", "products"),
 }
+
+
+def _repeats(values: tuple[int, ...]) -> bool:
+    return len(set(values)) < len(values)
 
 
 def _listed(names: tuple[str, ...]) -> str:

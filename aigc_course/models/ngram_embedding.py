@@ -12,8 +12,8 @@ _FACTORS = (1_103_515_245, 1_597_334_677, 747_796_405, 2_024_237_689, 1_640_531_
 class HashedNgrams(nn.Module):
     """For each token the sum of one learned vector for each size of n-gram that ends there.
 
-    A table has `hashed_ngrams` rows; n-grams that fall on one row share its vector. Where fewer than n tokens stand before,
-    a token that isn't in the vocabulary stands for the missing ones.
+    A table has `hashed_ngrams` rows; n-grams that fall on one row share its vector. Where fewer than n tokens stand
+    before, a token that isn't in the vocabulary stands for the missing ones.
     Source: the hashed character n-grams of Bojanowski et al. 2017, arXiv:1607.04606, Section 3.2, here of tokens.
     """
 
@@ -39,11 +39,11 @@ class HashedNgrams(nn.Module):
     def rows_of(self, history: Tensor) -> Tensor:
         """The row of each n-gram: (B, memory + T) -> (number of sizes, B, T)."""
         n_new = history.shape[1] - self.memory
-        total, found = torch.zeros_like(history[:, :n_new]), []
+        total = torch.zeros_like(history[:, :n_new])
+        found: list[Tensor] = []
         for back in range(max(self.sizes)):
             begin = self.memory - back
-            factor = _FACTORS[back % len(_FACTORS)]
-            total = (total + (history[:, begin : begin + n_new] + 1) * factor) % _PRIME
+            total = (total + (history[:, begin : begin + n_new] + 1) * _FACTORS[back]) % _PRIME
             if back + 1 in self.sizes:
                 found.append(total % self.rows + len(found) * self.rows)
         return torch.stack(found)

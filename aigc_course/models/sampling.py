@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aigc_course.errors import UsageError
+from aigc_course.errors import TrainingError, UsageError
 from aigc_course.models.decoding import Decoder
 from aigc_course.models.gpt import GPT
 
@@ -83,7 +83,7 @@ def penalise_repeats(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
     Args: logits: (..., V) float. seen: (..., V) bool. penalty: above 0; above 1 makes seen tokens less probable.
     Returns: (..., V).
-    Source: Keskar et al. 2019, arXiv:1909.05858, Section 4.1, with the rule for negative logits that others added since.
+    Source: Keskar et al. 2019, arXiv:1909.05858, Section 4.1, with the usual rule for negative logits.
     """
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
@@ -104,6 +104,7 @@ class Sampler:
         stop_id: int | None,
     ) -> None:
         self.settings, self.generator, self.stop_id = settings, generator, stop_id
+        self.checked = False
         self.noise = like.new_empty(len(histories), like.shape[-1], dtype=torch.float32)  # (all rows, V)
         self.allowed = torch.zeros_like(self.noise[0])  # (V,): added to the logits
         self.allowed[list(forbidden_ids)] = -torch.inf
@@ -114,6 +115,12 @@ class Sampler:
     def draw(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
         """The next tokens (b, 1) of the rows whose logits (b, V) these are. rows: their numbers, ascending."""
         logits = logits.float()
+        if not self.checked:  # NaN in the weights shows in the first logits
+            if logits.isnan().any():
+                raise TrainingError(
+                    "the model's logits are not numbers; its training has diverged: load another checkpoint"
+                )
+            self.checked = True
         chosen = None if len(rows) == len(self.noise) else torch.tensor(rows, device=logits.device)
         if self.seen is not None:
             seen = self.seen if chosen is None else self.seen[chosen]

@@ -2,7 +2,7 @@
 
 A single token is so little work that the time goes into calling: with 4 layers, 128 wide, torch's modules and the
 general case of `GPT.hidden` take about as long again as the arithmetic. This is the same computation from the same
-weights, written without them; `tests/models/test_single_step.py` compares the two.
+weights, written without them; `tests/models/test_decoding.py` compares the two.
 """
 
 from typing import NamedTuple, cast

@@ -81,7 +81,7 @@ def test_heads_files_and_damage(tensors, tmp_path):
     with pytest.raises(CheckpointError, match="there is no file"):
         load_gpt2(path)
     save_file(tensors, path)
-    with pytest.raises(CheckpointError, match="48 wide.*give its n_heads"):
+    with pytest.raises(CheckpointError, match=r"48 wide.*give its n_heads"):
         load_gpt2(path)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(CheckpointError, match="not a whole safetensors file"):
