@@ -227,6 +227,7 @@ def test_hashed_ngrams_are_told_apart_and_repeat():
     ids = torch.cartesian_prod(*[torch.arange(11)] * 3)  # every triple
     pairs, triples = ngrams.rows_of(ids)[:, :, 0]
     assert len(pairs.unique()) == 11**2
+    assert (pairs.view(11, 121) == pairs[:121]).all(), "a pair is the last two of the three tokens"
     assert len(triples.unique()) > 0.98 * 11**3
     assert 0 <= pairs.min() <= pairs.max() < 100_003 <= triples.min() <= triples.max() < 200_006
     text = torch.tensor([[1, 2, 3, 1, 2, 3]])

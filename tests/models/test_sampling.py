@@ -236,6 +236,22 @@ def test_a_stream_gives_tokens_as_they_come_and_ends_rows_that_are_done(model):
     assert not torch.is_inference_mode_enabled()
 
 
+def test_rows_that_end_one_after_another_keep_what_is_theirs(model):
+    prompts = [[1 + row] for row in range(8)]
+    whole = sample(model, prompts, temperature=1.0, seed=6)
+    counts = [0] * 8
+
+    def is_done(row, _token):
+        counts[row] += 1
+        return counts[row] > row
+
+    source, written = torch.Generator().manual_seed(6), [[] for _ in prompts]
+    for step in stream_tokens(model, prompts, max_new_tokens=10, stop_id=None, generator=source, is_done=is_done):
+        for row, token in step:
+            written[row].append(token)
+    assert written == [line[: row + 1] for row, line in enumerate(whole)]
+
+
 def test_a_model_of_nan_is_named(model):
     model.norm.weight.data.fill_(torch.nan)
     with pytest.raises(TrainingError, match="not numbers"):
