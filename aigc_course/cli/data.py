@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aigc_course.errors import DataError
+from aigc_course.errors import DataError, UsageError
 
 app = typer.Typer(help="List, download, verify and import data sets.", no_args_is_help=True)
 
@@ -48,13 +48,45 @@ def verify(names: Names = None) -> None:
 
 @app.command("import")
 def import_files(
-    name: Annotated[str, typer.Argument(help="The data set.")],
-    source: Annotated[Path, typer.Argument(help="The official files or archive, or a folder with them.")],
+    name: Annotated[str, typer.Argument(help="A set of the course, or a new name for a dump of Reddit comments.")],
+    source: Annotated[
+        Path, typer.Argument(help="The official files or archive, a folder with them, or a .jsonl or .jsonl.zst dump.")
+    ],
+    subreddits: Annotated[
+        list[str] | None, typer.Option("--subreddit", help="Of a dump: keep this subreddit only; may be repeated.")
+    ] = None,
+    min_score: Annotated[int | None, typer.Option(help="Of a dump: keep comments with this score or more.")] = None,
 ) -> None:
-    """Take a data set from files that are here already, for a class without a network."""
-    from aigc_course.data import store
+    """Take a data set from files that are here already: for a class without a network, or comments of your own."""
+    from aigc_course.data import dumps, store
+    from aigc_course.data.cards import CARDS
+    from aigc_course.data.reddit import DumpRules
 
+    if name not in CARDS:
+        rules = DumpRules(subreddits=tuple(subreddits or ()), min_score=min_score)
+        _show([dumps.import_dump(name, source, rules)])
+        _show_table(dumps.import_report(name))
+        return
+    if subreddits or min_score is not None:
+        raise UsageError(f"{name} is a set of the course; --subreddit and --min-score are for dumps of your own")
     _show([store.import_files(name, source)])
+
+
+@app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="A set of text, or a folder of text files.")],
+    data_filter: Annotated[
+        str, typer.Option("--filter", help="classroom leaves comments with coarse words out, off keeps them.")
+    ] = "classroom",
+) -> None:
+    """Count the documents and characters of a set of text, and what was left out and why."""
+    from aigc_course.data import load_text
+
+    dataset = load_text(name, data_filter)
+    sizes: dict[str, int] = {}
+    for split, documents in dataset.splits.items():
+        sizes |= {f"{split}: documents": len(documents), f"{split}: characters": sum(map(len, documents))}
+    _show_table(sizes | {f"left out, {reason}": number for reason, number in dataset.removed.items()})
 
 
 @app.command()
@@ -70,6 +102,12 @@ def where(
         from aigc_course.data import store
 
         typer.echo(store.where(name))
+
+
+def _show_table(numbers: dict[str, int]) -> None:
+    width = max(map(len, numbers), default=0)
+    for what, number in numbers.items():
+        typer.echo(f"  {what:<{width}}  {number:>13,}")
 
 
 def _show(statuses: list[Any]) -> None:

@@ -15,6 +15,15 @@ def generate(
     label: Annotated[int | None, typer.Option(min=0, help="Conditional models: the class to make.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same result.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="How far samples stray; 0: not at all.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Text models: sample among the K likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Text models: among those that hold this share.")] = None,
+    repetition_penalty: Annotated[
+        float | None, typer.Option(help="Text models: above 1 makes repeats less likely.")
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="Text models: end before this string; may be given again.")
+    ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Text models: write the text as it comes.")] = False,
     out: Annotated[Path | None, typer.Option(help="Where to write it: .txt, .png or .wav.")] = None,
 ) -> None:
     """Make text, images or sound with a trained model."""
@@ -22,9 +31,15 @@ def generate(
 
     generator = generators.load_generator(run)
     given = {"prompt": prompt, "num": num, "label": label, "seed": seed, "temperature": temperature}
+    given_to_text = {"top_k": top_k, "top_p": top_p, "repetition_penalty": repetition_penalty, "stop": stop or None}
     options = {name: value for name, value in given.items() if value is not None}
+    of_text = {name: value for name, value in given_to_text.items() if value is not None}
+    if stream:
+        of_text["stream"] = True
+    if not isinstance(generator, generators.TextGenerator) and of_text:
+        raise UsageError(f"only text models take --{next(iter(of_text)).replace('_', '-')}")
     if isinstance(generator, generators.TextGenerator):
-        result, suffix = _text(generator, options), ".txt"
+        result, suffix = _text(generator, options | of_text), ".txt"
     elif isinstance(generator, generators.ImageGenerator):
         if "temperature" in options:
             raise UsageError("an image model takes no --temperature")
@@ -32,7 +47,8 @@ def generate(
     else:
         result, suffix = _made(generator.generate_audio, "num_samples", options, "sound"), ".wav"
     if out is None and suffix == ".txt":
-        typer.echo(str(result))
+        if not stream:  # it stands there already
+            typer.echo(str(result))
         return
     path = out or Path("generated" + suffix)
     if path.suffix != suffix:

@@ -45,6 +45,7 @@ class Card:
     files: tuple[RemoteFile, ...] = ()
     loose_suffixes: tuple[str, ...] = ()  # what an imported folder or archive of single examples may hold
     listing_sha256: str = ""  # of the sorted lines "name sha256" of the official single examples
+    filtered: bool = False  # written by the public, so that the classroom filter applies when it is loaded
     splits: str = ""  # how train, validation and test are made
 
     @property

@@ -1,6 +1,6 @@
 """What every data set looks like to the rest of the course, whatever it was read or made from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,20 +16,22 @@ SPLITS = ("train", "validation", "test")
 class TextSet:
     """Text as documents (comments, plays, files), in splits.
 
-    Raises: UsageError for a split of another name; DataError for an empty set or a document that isn't text.
+    Raises: UsageError for a split of another name; DataError for an empty set, or a document that isn't text or holds
+        half a surrogate pair, which is no character.
     """
 
     name: str  # the name that `load_dataset` knows it by
-    splits: dict[str, list[str]]  # split -> one string per document, no terminator at its end
+    splits: Mapping[str, Sequence[str]]  # split -> one string per document, no terminator at its end
+    removed: dict[str, int] = field(default_factory=dict)  # why -> how many documents were left out when it was read
 
     def __post_init__(self) -> None:
         _check_splits(self.name, self.splits)
         for split, documents in self.splits.items():
-            for i, document in enumerate(documents):
-                if not isinstance(document, str):
-                    raise DataError(f"{self.name}/{split}[{i}] must be str, but is {type(document).__name__}")
+            if isinstance(documents, list | tuple):  # others decode their documents when they are read
+                for i, document in enumerate(documents):
+                    _check_document(f"{self.name}/{split}[{i}]", document)
 
-    def documents(self, split: str) -> list[str]:
+    def documents(self, split: str) -> Sequence[str]:
         """The documents of one split; raises UsageError when the set has no such split."""
         return self.splits[_known_split(split, self.splits)]
 
@@ -112,6 +114,18 @@ class AudioSet:
         """Waveforms (N, T), lengths (N,) and labels (N,) of one split; raises UsageError when there is none."""
         split = _known_split(split, self.waveforms)
         return self.waveforms[split], self.lengths[split], self.labels[split]
+
+
+def _check_document(where: str, document: Any) -> None:
+    if not isinstance(document, str):
+        raise DataError(f"{where} must be str, but is {type(document).__name__}")
+    try:
+        document.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where} holds U+{ord(document[error.start]):04X} at place {error.start}, half a surrogate pair, which is "
+            "no character and cannot be written; replace it, such as by U+FFFD"
+        ) from error
 
 
 def _known_split(split: str, present: Mapping[str, Any]) -> str:

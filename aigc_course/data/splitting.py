@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 HELD_OUT_SHARE = 10  # one in ten
+_HELD_OUT = {0: "validation", 1: "test"}  # by the hash's last digit
 
 
 def tenth_of_each_class(labels: np.ndarray) -> np.ndarray:
@@ -21,16 +22,32 @@ def tenth_of_each_class(labels: np.ndarray) -> np.ndarray:
     return chosen
 
 
+def same_text(text: str) -> str:
+    """What two texts have in common that differ in case and white space only: equal for them, unequal for others.
+
+    >>> same_text(" Well  said!\\n") == same_text("well SAID!")
+    True
+    """
+    return " ".join(text.casefold().split())
+
+
+def split_of(name: str) -> str:
+    """ "train", "validation" or "test": 8, 1 and 1 in ten, by a hash of the name alone."""
+    return _HELD_OUT.get(_hash(name) % HELD_OUT_SHARE, "train")
+
+
 def split_by_name(names: Sequence[str]) -> list[str]:
-    """ "train", "validation" or "test" for each name: 8, 1 and 1 in ten, by a hash of the name.
+    """The split of each name: that of `split_of`.
 
     Adding names moves no other one, except in tiny sets: with three names or more, no split stays empty.
     """
-    hashes = [int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], "big") for name in names]
-    held_out = {0: "validation", 1: "test"}
-    splits = [held_out.get(value % HELD_OUT_SHARE, "train") for value in hashes]
+    splits = [split_of(name) for name in names]
     for split in ("train", "validation", "test"):
         if split not in splits and len(names) >= 3:
             fullest = max(set(splits), key=lambda s: (splits.count(s), s))
-            splits[min((i for i in range(len(names)) if splits[i] == fullest), key=lambda i: hashes[i])] = split
+            splits[min((i for i in range(len(names)) if splits[i] == fullest), key=lambda i: _hash(names[i]))] = split
     return splits
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], "big")

@@ -8,38 +8,32 @@ A set's folder appears whole or not at all.
 """
 
 import importlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from aigc_course.data import dumps
 from aigc_course.data.card import Card
 from aigc_course.data.cards import CARDS, real_card
 from aigc_course.data.fetching import fetch
+from aigc_course.data.folders import (
+    Status,
+    changed_file,
+    new_folder,
+    problem,
+    read_origin,
+    size_bytes,
+    write_origin,
+)
 from aigc_course.data.importing import collect
 from aigc_course.errors import DataError
-from aigc_course.files import explain_os_errors, sha256, write_json
+from aigc_course.files import explain_os_errors
 from aigc_course.paths import data_dir
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Status:
-    """What there is of one data set on this machine."""
-
-    name: str
-    kind: str
-    state: Literal["embedded", "present", "absent", "damaged"]
-    detail: str  # for people: one line
-    command: str  # what to run next; "" when there is nothing to do
-    bytes: int  # on disk
 
 
 def download(name: str) -> Status:
@@ -69,15 +63,14 @@ def import_files(name: str, path: str | Path, origin: str = "") -> Status:
     card, source = real_card(name), Path(path).expanduser().resolve()
     if not source.exists():
         raise DataError(f"there is no file or folder {source}; give the path of your copy of {name}")
-    with _new_folder(card) as folder:
+    with new_folder(data_dir() / card.name) as folder:
         raw = folder / "raw"
         raw.mkdir()
         official = collect(card, source, raw)
         if origin == "download" and not official:
             raise DataError(f"{name}: what was downloaded is not the official version; it was not kept")
         _decode(card, folder)
-        files = {file.name: {"sha256": sha256(file), "bytes": file.stat().st_size} for file in sorted(raw.iterdir())}
-        write_json(folder / "origin.json", {"origin": origin or str(source), "official": official, "files": files})
+        write_origin(folder, {"origin": origin or str(source), "official": official})
     return _status(card)
 
 
@@ -86,24 +79,23 @@ def verify(name: str) -> Status:
 
     Raises: DataError when the set is absent or a file is missing or changed, with the command that mends it.
     """
-    card = real_card(name)
-    status = _status(card)
+    status = dumps.status_of(name) if dumps.is_imported(name) else _status(real_card(name))
     if status.state != "present":
         raise DataError(f"{name}: {status.detail}; run: {status.command}")
-    for file, facts in _origin(card)["files"].items():
-        if sha256(where(name) / "raw" / file) != facts["sha256"]:
-            raise DataError(f"{name}: {file} has changed since it was stored; run: {_mend(card)}")
+    if file := changed_file(where(name)):
+        mend = dumps.mend(name) if dumps.is_imported(name) else _mend(real_card(name))
+        raise DataError(f"{name}: {file} has changed since it was stored; run: {mend}")
     return status
 
 
 def status() -> list[Status]:
-    """Every set's state, found without reading whole files (`verify` reads them)."""
-    return [_status(card) for card in CARDS.values()]
+    """Every set's state, imported dumps included, found without reading whole files (`verify` reads them)."""
+    return [*(_status(card) for card in CARDS.values()), *map(dumps.status_of, dumps.imported_names())]
 
 
 def where(name: str) -> Path:
     """The folder of a real set, whether it is there or not; raises UsageError for one that is made in memory."""
-    return data_dir() / real_card(name).name
+    return data_dir() / (name if dumps.is_imported(name) else real_card(name).name)
 
 
 def arrays(name: str) -> dict[str, np.ndarray]:
@@ -137,36 +129,18 @@ def _status(card: Card) -> Status:
     if card.embedded:
         return Status(name=card.name, kind=card.kind, state="embedded", detail="made when loaded", command="", bytes=0)
     folder = data_dir() / card.name
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    size = size_bytes(folder)
     state: Literal["present", "absent", "damaged"] = "damaged"
     command = _mend(card)
     if not folder.exists():
         state, detail = "absent", f"not on this machine ({card.size_bytes / 1e6:.0f} MB to download)"
-    elif problem := _problem(card):
-        detail = problem
+    elif wrong := problem(folder):
+        detail = wrong
     else:
-        official = _origin(card)["official"]
+        official = read_origin(folder).get("official", False)
         state, command = "present", ""
         detail = "the official files" if official else "unverified: imported, not the official bytes"
     return Status(name=card.name, kind=card.kind, state=state, detail=detail, command=command, bytes=size)
-
-
-def _problem(card: Card) -> str:
-    try:
-        files = {file: facts["bytes"] for file, facts in _origin(card)["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return "origin.json is missing or unreadable"
-    for file, size in files.items():
-        path = data_dir() / card.name / "raw" / file
-        if not path.is_file():
-            return f"{file} is missing"
-        if path.stat().st_size != size:
-            return f"{file} has {path.stat().st_size:,} bytes instead of {size:,}"
-    return ""
-
-
-def _origin(card: Card) -> dict[str, Any]:
-    return json.loads((data_dir() / card.name / "origin.json").read_text("utf-8"))
 
 
 def _mend(card: Card) -> str:
@@ -191,37 +165,3 @@ def _decode(card: Card, folder: Path) -> None:
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def _new_folder(card: Card) -> Iterator[Path]:
-    """Yield a temporary folder that takes the set's place when the block ends well and vanishes when it doesn't."""
-    final = data_dir() / card.name
-    with explain_os_errors(str(final)):
-        data_dir().mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{card.name}-", dir=data_dir()))
-        try:
-            yield temporary
-            for file in temporary.rglob("*"):
-                file.chmod(0o755 if file.is_dir() else 0o444)
-            temporary.chmod(0o755)
-            _replace_folder(temporary, final)
-        finally:
-            _remove(temporary)
-
-
-def _replace_folder(new: Path, final: Path) -> None:
-    if final.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".old-{final.name}-", dir=final.parent))
-        os.replace(final, old / final.name)
-        os.replace(new, final)
-        _remove(old)
-    else:
-        os.replace(new, final)
-
-
-def _remove(folder: Path) -> None:
-    """Delete a folder with read-only files in it (Windows refuses to, unless they are made writable)."""
-    for file in folder.rglob("*"):
-        file.chmod(0o755 if file.is_dir() else 0o644)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ class Tokenizer(Protocol):
         """How many ids there are; each is in [0, len)."""
 
     def encode(self, text: str) -> list[int]:
-        """The ids of any text; never fails."""
+        """The ids of any text; never fails: what isn't known, and half a surrogate pair, has the id 0."""
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; `decode(encode(text)) == text` where nothing in the text is unknown."""
@@ -32,7 +32,7 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CharTokenizer:
-    """One id for each character; 0 for every character that isn't known.
+    """One id for each character; 0 for every character that isn't known, and for half a surrogate pair.
 
     >>> tokenizer = CharTokenizer.from_text("abba")
     >>> tokenizer.encode("abc"), tokenizer.decode([2, 3, 0])
@@ -56,8 +56,14 @@ class CharTokenizer:
 
     @classmethod
     def from_text(cls, text: str | Iterable[str]) -> "CharTokenizer":
-        """The tokenizer that knows the characters of a training text (or of several documents), and the newline."""
-        return cls(_vocabulary(text if isinstance(text, str) else "".join(text)))
+        """The tokenizer that knows the characters of a training text (or of several documents), and the newline.
+
+        Raises: UsageError when the text holds half a surrogate pair.
+        """
+        characters: set[str] = set()
+        for document in [text] if isinstance(text, str) else text:
+            characters.update(document)
+        return cls(_vocabulary(require_unicode("".join(characters), "the training text")))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CharTokenizer":
@@ -121,7 +127,7 @@ class BPETokenizer:
         """Learn the merges from a training text (or from several documents).
 
         Args: vocab_size: how many ids there may be: U+FFFD, the 256 bytes, and merges as long as a pair comes twice.
-        Raises: UsageError when `vocab_size` leaves no room for the bytes.
+        Raises: UsageError when `vocab_size` leaves no room for the bytes, or the text holds half a surrogate pair.
         """
         from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
         from tokenizers import Tokenizer as Library
@@ -141,7 +147,7 @@ class BPETokenizer:
             show_progress=False,
         )
         documents = [text] if isinstance(text, str) else text
-        library.train_from_iterator([_valid(document) for document in documents], trainer)
+        library.train_from_iterator((require_unicode(text, "the training text") for text in documents), trainer)
         return cls(library.to_str())
 
     @classmethod
@@ -180,6 +186,19 @@ def tokenizer_from_dict(values: dict[str, Any]) -> Tokenizer:
     if kind not in kinds:
         raise unknown("kind of tokenizer", kind, kinds)
     return kinds[kind](values)
+
+
+def require_unicode(text: str, what: str) -> str:
+    """The text itself; UsageError where it holds half a surrogate pair, which UTF-8 can't write.
+
+    Args: what: how an error calls the text.
+    """
+    if found := _SURROGATE.search(text):
+        raise UsageError(
+            f"{what} holds U+{ord(found[0]):04X}, half a surrogate pair, which is no character; "
+            "replace it, such as by U+FFFD"
+        )
+    return text
 
 
 def _vocabulary(text: str) -> str:

@@ -1,7 +1,7 @@
 """The three generators. Each is a model in evaluation mode with what it needs to read its output."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -9,8 +9,9 @@ import torch
 from aigc_course.data.tokenizer import SEPARATOR, Tokenizer
 from aigc_course.errors import UsageError, unknown
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
+from aigc_course.generators.writing import InOrder, TextLine, stop_strings
 from aigc_course.models.gpt import GPT
-from aigc_course.models.sampling import sample_tokens
+from aigc_course.models.sampling import SamplingSettings, stream_tokens
 
 MOST_TEXTS, MOST_IMAGES, MOST_SAMPLES = 10_000, 10_000, 10_000_000
 """More than this in one call is taken for a slip."""
@@ -26,49 +27,109 @@ class TextGenerator:
 
     def generate(
         self,
-        text_input: str = "",
+        text_input: str | Sequence[str] = "",
         *,
         num_texts: int = 1,
         max_length: int = 300,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        stop: str | Sequence[str] = (),
         seed: int | None = None,
+        stream: bool = False,
     ) -> GeneratedText:
         """Go on from `text_input` to the end of the document, or for `max_length` characters.
 
         Args:
-            text_input: what the text begins with; characters that the model does not know are passed over.
-            num_texts: how many continuations.
+            text_input: what the text begins with, or several beginnings of any lengths; characters that the model does
+                not know are passed over. Of more than the model can look at, the end counts (see `Decoder`).
+            num_texts: how many continuations, of each beginning.
             temperature: 1 samples from the model; below 1 safer, 0 the likeliest token each time.
             top_k: sample among the k likeliest tokens only.
             top_p: sample among the likeliest tokens that hold this share of the probability, in (0, 1].
+            repetition_penalty: above 1 makes what was written before less likely.
+            stop: a string, or several, before which the text ends.
             seed: the same seed gives the same text; None a new one each time.
+            stream: also write each text to the screen as it comes, one after another.
 
         Returns: the text, `text_input` included.
         Raises: UsageError for a value that is not allowed.
         """
-        if not isinstance(text_input, str):
-            raise UsageError(f"text_input must be text, but is {type(text_input).__name__}")
+        beginnings = _texts(text_input if isinstance(text_input, list | tuple) else [text_input])
         _require_count("num_texts", num_texts, MOST_TEXTS)
+        _require_count("num_texts * number of beginnings", num_texts * len(beginnings), MOST_TEXTS)
+        beginnings = [beginning for beginning in beginnings for _ in range(num_texts)]
+        how = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        pieces = self._pieces(beginnings, max_length, stop_strings(stop), how, _seed(seed))
+        texts, screen = list(beginnings), InOrder(beginnings) if stream else None
+        for number, piece, ended in pieces:
+            texts[number] += piece
+            if screen is not None:
+                screen.add(number, piece, ended)
+        return GeneratedText(texts)
+
+    def stream(
+        self,
+        text_input: str = "",
+        *,
+        max_length: int = 300,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """The continuation that `generate` would return, piece by piece as it is written, without `text_input`.
+
+        Arguments and errors are those of `generate`; what is not allowed is refused at once, before the first piece.
+        """
+        how = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        pieces = self._pieces(_texts([text_input]), max_length, stop_strings(stop), how, _seed(seed))
+        return (piece for _, piece, _ in pieces if piece)
+
+    def _pieces(
+        self, beginnings: Sequence[str], max_length: int, stop: Sequence[str], how: SamplingSettings, seed: int
+    ) -> Iterator[tuple[int, str, bool]]:
+        """Number of a text, what it goes on with, whether it is complete; the last of each text is complete."""
         _require_count("max_length", max_length, MOST_SAMPLES)
-        begun, space = " ".join(text_input.split("\n")), ""
-        if self.tokenizer.words_take_their_space and begun.endswith(" "):
-            begun, space = begun.rstrip(" "), " "  # the next token brings it along
-        prompt = self.tokenizer.encode(SEPARATOR + begun)
-        known = [i for i in prompt if i != 0]
-        source = torch.Generator(self.model.token_embedding.weight.device).manual_seed(_seed(seed))
-        made = sample_tokens(
+        prompts, lines = [], []
+        for beginning in beginnings:
+            begun, leading = " ".join(beginning.split("\n")), ""
+            if self.tokenizer.words_take_their_space and begun.endswith(" "):
+                begun, leading = begun.rstrip(" "), " "  # the next token brings it along
+            prompts.append([i for i in self.tokenizer.encode(SEPARATOR + begun) if i != 0])
+            lines.append(TextLine(self.tokenizer, max_length, stop, leading))
+        new: dict[int, str] = {}
+
+        def is_done(row: int, token: int) -> bool:
+            new[row] = lines[row].add(token)
+            return lines[row].is_done
+
+        steps = stream_tokens(
             self.model,
-            [known] * num_texts,
+            prompts,
             max_new_tokens=max_length,
             stop_id=self.tokenizer.encode(SEPARATOR)[0],
-            generator=source,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
+            generator=torch.Generator(self.model.token_embedding.weight.device).manual_seed(seed),
+            settings=how,
+            is_done=is_done,
         )
-        return GeneratedText([text_input + self.tokenizer.decode(ids).removeprefix(space)[:max_length] for ids in made])
+
+        def pieces() -> Iterator[tuple[int, str, bool]]:
+            open_rows = dict.fromkeys(range(len(lines)))
+            for written in steps:
+                went_on = {row for row, _ in written}
+                for row in list(open_rows):
+                    ended = row not in went_on or lines[row].is_done
+                    yield row, new.pop(row, "") + (lines[row].finish() if ended else ""), ended
+                    if ended:
+                        del open_rows[row]
+            for row in open_rows:
+                yield row, lines[row].finish(), True
+
+        return pieces()
 
 
 class ImageGenerator:
@@ -205,5 +266,18 @@ def _checked(temperature: float) -> float:
     return temperature
 
 
+def _texts(beginnings: Sequence[Any]) -> list[str]:
+    for beginning in beginnings:
+        if not isinstance(beginning, str):
+            raise UsageError(f"text_input must be text, or a list of texts, but is {type(beginning).__name__}")
+    if not beginnings:
+        raise UsageError("text_input is an empty list; give at least one text, which may be empty")
+    return list(beginnings)
+
+
 def _seed(seed: int | None) -> int:
-    return secrets.randbits(31) if seed is None else seed
+    if seed is None:
+        return secrets.randbits(31)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageError(f"seed must be a whole number or None, but is {seed!r}")
+    return seed

@@ -4,6 +4,7 @@ from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig, S
 from aigc_course.models.autoencoder import Autoencoder, AutoencoderConfig
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.models.gpt import GPT, GPTConfig, KVCache
+from aigc_course.models.gpt2_file import load_gpt2
 from aigc_course.models.linear_gaussian import LinearGaussian, probabilistic_pca
 from aigc_course.models.pca import PCA
 from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
@@ -12,6 +13,7 @@ __all__ = [
     "GPT",
     "GPTConfig",
     "KVCache",
+    "load_gpt2",
     "Discriminator",
     "GANConfig",
     "Generator",

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_course.errors import UsageError
-from aigc_course.models.gpt import GPT, Block, rotate
+from aigc_course.models.gpt import GPT, Attention, Block
 
 
 def attention_weights(model: GPT, tokens: Sequence[int] | Tensor) -> Tensor:
@@ -27,10 +27,8 @@ def attention_weights(model: GPT, tokens: Sequence[int] | Tensor) -> Tensor:
     if ids.ndim != 1:
         raise UsageError(f"tokens are {tuple(ids.shape)}; give one sequence (T,) at a time")
     seen: list[Tensor] = []
-    hooks = [
-        cast(Block, block).attention.qkv.register_forward_hook(lambda _module, _inputs, qkv: seen.append(qkv[0]))
-        for block in model.blocks
-    ]
+    modules = [cast(Block, block).attention for block in model.blocks]
+    hooks = [m.qkv.register_forward_hook(lambda _module, _inputs, qkv: seen.append(qkv)) for m in modules]
     was_training = model.training
     model.eval()
     try:
@@ -41,14 +39,13 @@ def attention_weights(model: GPT, tokens: Sequence[int] | Tensor) -> Tensor:
         for hook in hooks:
             hook.remove()
     rotation = None if model.rotation is None else model.rotation[:, : len(ids)]
-    return torch.stack([_weights(qkv, model.config.n_heads, rotation) for qkv in seen])
+    return torch.stack([_weights(m, qkv, rotation) for m, qkv in zip(modules, seen, strict=True)])
 
 
-def _weights(qkv: Tensor, n_heads: int, rotation: Tensor | None) -> Tensor:
-    """qkv (T, 3 C) of one block -> (H, T, T)."""
-    q, k, _ = qkv.float().unflatten(-1, (3, n_heads, -1)).permute(1, 2, 0, 3)  # each (H, T, D)
-    if rotation is not None:
-        q, k = rotate(q, rotation), rotate(k, rotation)
+@torch.no_grad()
+def _weights(module: Attention, qkv: Tensor, rotation: Tensor | None) -> Tensor:
+    """qkv (1, T, 3 C) of one block -> (H, T, T)."""
+    q, k, _ = (x[0] for x in module.heads(qkv.float(), rotation))  # each (H, T, D)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (H, T, T)
     hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
     return F.softmax(scores.masked_fill(hidden, -math.inf), dim=-1)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from aigc_course import config
 from aigc_course.data import load_dataset
 from aigc_course.data.cards import CARDS
+from aigc_course.data.dumps import is_imported
 from aigc_course.data.sets import AudioSet, ImageSet, TextSet
 from aigc_course.errors import UsageError
 from aigc_course.training import History, Session
@@ -76,7 +77,7 @@ def load_set(name: str, expected: type[T]) -> T:
     Raises: UsageError when it is of another kind; whatever `load_dataset` raises.
     """
     kinds: dict[type, Kind] = {TextSet: "text", ImageSet: "images", AudioSet: "audio"}
-    is_name = name in CARDS
+    is_name = name in CARDS or is_imported(name)
     dataset = load_dataset(name) if is_name else load_dataset(name, kind=kinds[expected])
     if not isinstance(dataset, expected):
         fitting = ", ".join(card.name for card in CARDS.values() if card.kind == kinds[expected])

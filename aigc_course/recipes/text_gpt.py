@@ -10,14 +10,17 @@ import torch
 from torch import nn
 
 from aigc_course.config import from_dict
-from aigc_course.data import toy_comments
+from aigc_course.data import load_text, toy_comments
 from aigc_course.data.batches import TextWindows
 from aigc_course.data.sets import TextSet
+from aigc_course.data.token_file import one_line, prepare_tokens
 from aigc_course.data.tokenizer import SEPARATOR, BPETokenizer, CharTokenizer, Tokenizer, tokenizer_from_dict
+from aigc_course.errors import DataError
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.models.gpt import GPT, GPTConfig
 from aigc_course.models.sampling import sample_tokens
-from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
+from aigc_course.paths import runs_dir
+from aigc_course.recipes.recipe import Job, Recipe, smoke, weights_of
 from aigc_course.training import LoopSettings, Runtime, Session, fit
 from aigc_course.training.optimizers import muon_with_adamw
 
@@ -26,7 +29,8 @@ from aigc_course.training.optimizers import muon_with_adamw
 class TextGPTSettings:
     """Everything that decides what a `text-gpt` run does."""
 
-    data: str = "toy-comments"  # a text data set, or a folder of text files
+    data: str = "toy-comments"  # a text data set, an imported dump, or a folder of text files
+    data_filter: Literal["classroom", "off"] = "classroom"  # whether people's comments with coarse words are left out
     tokens: Literal["characters", "bpe"] = "characters"  # what the model reads and writes, one after another
     bpe_vocab_size: int = 1536  # how many tokens there may be, where they are byte pairs
     model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
@@ -85,22 +89,27 @@ def train(job: Job) -> Session:
     """Train a GPT on the documents of `settings.data`."""
     settings: TextGPTSettings = job.settings
     loop = settings.loop
-    dataset = load_set(settings.data, TextSet)
-    tokenizer = make_tokenizer(settings, dataset.documents("train"))
+    dataset = load_data(settings, "train", "validation")
+    way = f"bpe-{settings.bpe_vocab_size}" if settings.tokens == "bpe" else settings.tokens
+    made = prepare_tokens(
+        dataset.documents("train"),
+        partial(make_tokenizer, settings),
+        recipe=way,
+        folder=runs_dir() / "tokens" / dataset.name / way,
+    )
+    tokenizer = made.tokenizer
     model_config = dataclasses.replace(settings.model, vocab_size=len(tokenizer))
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
     model = runtime.prepare(GPT(model_config))
-    tokens, starts = token_stream(dataset.documents("train"), tokenizer)
-    characters = sum(len(one_line(document)) + len(SEPARATOR) for document in dataset.documents("train"))
     batches = TextWindows(
-        tokens,
+        made.ids,
         model_config.context_length,
         loop.batch_size,
         seed=loop.seed,
         rank=runtime.rank,
         world=runtime.world,
-        starts=starts,
+        starts=made.starts,
     )
     validation = dataset.documents("validation")[: settings.evaluation_documents]
     return fit(
@@ -109,7 +118,7 @@ def train(job: Job) -> Session:
             model, settings.learning_rate, settings.weight_decay, muon_learning_rate=settings.muon_learning_rate
         ),
         batches,
-        partial(next_token_step, tokens_per_character=len(tokens) / characters),
+        partial(next_token_step, tokens_per_character=len(made.ids) / made.num_characters),
         settings=loop,
         runtime=runtime,
         run_dir=job.run_dir,
@@ -121,24 +130,24 @@ def train(job: Job) -> Session:
     )
 
 
+def load_data(settings: TextGPTSettings, *needed: str) -> TextSet:
+    """The data set of a run; raises DataError where one of the splits that are needed holds nothing."""
+    dataset = load_text(settings.data, settings.data_filter)
+    for split in needed:
+        if not dataset.splits.get(split):
+            sizes = {name: len(documents) for name, documents in dataset.splits.items()}
+            raise DataError(
+                f"{dataset.name} has no documents for {split}: {sizes}. Three documents or more fill all splits, and "
+                "each line of a text file that is not empty is one; add text"
+            )
+    return dataset
+
+
 def make_tokenizer(settings: TextGPTSettings, documents: Sequence[str]) -> Tokenizer:
     """The tokenizer of a run, made from its training documents."""
     if settings.tokens == "bpe":
-        return BPETokenizer.from_text([one_line(document) for document in documents], settings.bpe_vocab_size)
+        return BPETokenizer.from_text(map(one_line, documents), settings.bpe_vocab_size)
     return CharTokenizer.from_text(documents)
-
-
-def token_stream(documents: Sequence[str], tokenizer: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:
-    """All documents as one sequence, a newline before, between and after them, and where each one's newline stands."""
-    encoded = [tokenizer.encode(SEPARATOR + one_line(document)) for document in documents]
-    lengths = torch.tensor([len(ids) for ids in encoded])
-    tokens = torch.tensor([i for ids in encoded for i in ids] + tokenizer.encode(SEPARATOR))
-    return tokens, lengths.cumsum(0) - lengths
-
-
-def one_line(document: str) -> str:
-    """A document without line breaks, which end documents here."""
-    return " ".join(document.splitlines())
 
 
 @torch.no_grad()
@@ -185,7 +194,7 @@ def rebuild(tree: dict[str, Any]) -> tuple[GPT, Tokenizer]:
 def evaluate(tree: dict[str, Any]) -> dict[str, float]:
     """Test loss in nats per character; on toy-comments also against the grammar that the comments come from."""
     settings = from_dict(TextGPTSettings, tree["config"]["settings"])
-    dataset = load_set(settings.data, TextSet)
+    dataset = load_data(settings, "test")
     model, tokenizer = rebuild(tree)
     model.load_state_dict(weights_of(tree))
     runtime = Runtime(settings.loop)

@@ -1,5 +1,6 @@
 """`aigc-course data …` on directories of its own."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,65 @@ def test_mistakes_are_one_message(arguments, words, capsys: pytest.CaptureFixtur
     captured = capsys.readouterr()
     assert words in captured.err and "Traceback" not in captured.err
     assert not data_dir.exists()
+
+
+def put_dump(path: Path, count: int = 60) -> Path:
+    rows = [
+        {
+            "body": f"comment {i}{' shit' if i % 7 == 0 else ''}",
+            "subreddit": "Cats" if i % 3 else "dogs",
+            "score": i % 5,
+        }
+        for i in range(count)
+    ]
+    path.write_text("not json\n" + "".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_dump_is_imported_described_and_listed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    dump = put_dump(tmp_path / "d.jsonl")
+    assert run("import", "my-cats", str(dump), "--subreddit", "cats", "--min-score", "1") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "my-cats present imported comments: " in shown
+    for line in (
+        "lines read 61",
+        "left out, not JSON (d.jsonl line 1) 1",
+        "left out, of another subreddit 20",
+        "left out, below the minimum score 8",
+        "comments kept 32",
+    ):
+        assert line in shown
+    assert run("list") == 0
+    assert "my-cats" in capsys.readouterr().out
+    assert run("verify", "my-cats") == 0
+    capsys.readouterr()
+    counts = {}
+    for options in ([], ["--filter", "off"]):
+        assert run("describe", "my-cats", *options) == 0
+        lines = dict(line.strip().rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        counts[len(options)] = {name.strip(): int(number.replace(",", "")) for name, number in lines.items()}
+    removed = counts[0]["left out, classroom filter: swearing"]
+    kept = [sum(c[f"{split}: documents"] for split in ("train", "validation", "test")) for c in counts.values()]
+    assert kept == [32 - removed, 32] and 0 < removed < 10
+    assert counts[0]["train: characters"] > 6 * counts[0]["train: documents"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("import", "mnits", "{folder}"), "holds no dump of comments"),
+        (("import", "goemotions", "{dump}", "--min-score", "3"), "are for dumps of your own"),
+        (("import", "My Cats", "{dump}"), "small letters, digits"),
+        (("import", "cats", "{dump}", "--subreddit", "horses"), "20 of another subreddit"),
+        (("describe", "mnist"), "text is needed"),
+        (("describe", "toy-comments", "--filter", "on"), "Allowed: classroom, off"),
+    ],
+)
+def test_wrong_imports_are_one_message(arguments, words, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    dump = put_dump(tmp_path / "d.jsonl", 20)
+    (tmp_path / "empty").mkdir()
+    given = [argument.format(dump=dump, folder=tmp_path / "empty") for argument in arguments]
+    assert run(*given) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and "Traceback" not in captured.err
+    assert not (tmp_path / "data" / "cats").exists()

@@ -80,12 +80,19 @@ def test_options_reach_the_method(generator: Recorder, capsys: pytest.CaptureFix
     if isinstance(generator, TextGenerator):
         assert run("--prompt", "I", "--num", "2", "--seed", "3", "--temperature", "0.5") == 0
         assert generator.calls == [("I", {"num_texts": 2, "seed": 3, "temperature": 0.5})]
+        assert run("--top-k", "5", "--top-p", "0.9", "--repetition-penalty", "1.2", "--stop", "a", "--stop", "b") == 0
+        assert generator.calls.pop() == ("", {"top_k": 5, "top_p": 0.9, "repetition_penalty": 1.2, "stop": ["a", "b"]})
+        capsys.readouterr()
+        assert run("--stream") == 0
+        assert generator.calls.pop() == ("", {"stream": True}) and capsys.readouterr().out == ""
         assert run("--label", "1") == 2
     else:
         number = "num_images" if isinstance(generator, ImageGenerator) else "num_samples"
         assert run("--num", "2", "--label", "7", "--seed", "3") == 0
         assert generator.calls == [({number: 2, "label": 7, "seed": 3},)]
         assert run("--prompt", "I") == 2
+        assert "error: " in capsys.readouterr().err
+        assert run("--top-k", "3") == 2
     assert len(generator.calls) == 1
     assert capsys.readouterr().err.startswith("error: ")
 

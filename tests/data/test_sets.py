@@ -53,6 +53,11 @@ def test_text_set_refuses_other_splits_empty_sets_and_other_types():
         TextSet(name="toy", splits={"train": ["a", b"b"]})  # type: ignore[list-item]
 
 
+def test_text_set_refuses_half_a_surrogate_pair_and_says_where():
+    with pytest.raises(DataError, match=r"toy/test\[1\] holds U\+D83D at place 2, half a surrogate pair"):
+        TextSet(name="toy", splits={"test": ["fine 🙂", "a \ud83d b"]})
+
+
 def test_image_set_gives_its_splits():
     images = ImageSet(**image_arguments())
     assert images.image_shape == (3, 8, 6)

@@ -11,7 +11,7 @@ from aigc_course.data.tokenizer import BPETokenizer
 from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.generators.makers import TextGenerator, choose_labels, fade_end
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
-from aigc_course.models.gpt import GPTConfig, KVCache
+from aigc_course.models.gpt import GPT, GPTConfig
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +44,26 @@ def test_text_in_a_batch_and_unknown_characters(runs):
 def test_a_space_at_the_end_of_the_prompt_is_not_doubled():
     """Byte pairs hold the space before a word; the prompt's own space must not hide the words from the model."""
     tokenizer = BPETokenizer.from_text(["a cat sat"] * 20, vocab_size=270)
-    follow = {i: tokenizer.encode(" cat") for i in tokenizer.encode("a")}
+    (a,), (cat,), (newline,) = (tokenizer.encode(text) for text in ("a", " cat", "\n"))
+    follow = {a: cat, cat: newline}
 
-    class AlwaysTheCat(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.token_embedding = torch.nn.Embedding(len(tokenizer), 1)
-            self.config = GPTConfig(vocab_size=len(tokenizer), n_heads=1, d_model=2)
+    size = len(tokenizer) + len(tokenizer) % 2
+    config = GPTConfig(
+        vocab_size=len(tokenizer),
+        n_heads=1,
+        n_layers=1,
+        d_model=size,
+        position="rotary",
+        tied_head=False,
+        zero_init=True,
+    )
+    model = GPT(config)  # blocks that add nothing: the logits are a table of which token follows which
+    with torch.no_grad():
+        torch.nn.init.eye_(model.token_embedding.weight)
+        for token, following in follow.items():
+            model.unembedding.weight[following, token] = 10
 
-        def new_cache(self, batch_size):
-            return KVCache(self.config, batch_size, self.token_embedding.weight)
-
-        def forward(self, tokens, cache):  # noqa: ARG002
-            logits = torch.full((*tokens.shape, len(tokenizer)), -1e9)
-            wanted = follow.get(int(tokens[0, -1]), tokenizer.encode("\n"))
-            logits[..., wanted[0]] = 0
-            return logits
-
-    assert len(tokenizer.encode(" cat")) == 1
-    generator = TextGenerator(AlwaysTheCat(), tokenizer)
+    generator = TextGenerator(model, tokenizer)
     assert [str(generator.generate(text)) for text in ("a", "a ", "a  ")] == ["a cat", "a cat", "a  cat"]
 
 
@@ -74,11 +75,46 @@ def test_a_space_at_the_end_of_the_prompt_is_not_doubled():
         ({"max_length": True}, "max_length must be"),
         ({"temperature": -1.0}, "temperature"),
         ({"top_k": 0}, "top_k"),
+        ({"seed": "x"}, "seed must be a whole number"),
+        ({"top_p": 1.5}, r"top_p = 1.5 is not allowed; it must be in \(0, 1\]"),
+        ({"repetition_penalty": 0}, "repetition_penalty = 0"),
+        ({"stop": ""}, "stop must be text"),
+        ({"text_input": ["a", 5]}, "is int"),
+        ({"text_input": []}, "empty list"),
     ],
 )
 def test_text_refuses_what_is_not_allowed(runs, arguments, message):
     with pytest.raises(UsageError, match=message):
         aigc.load_generator(runs["text-gpt"]).generate(**arguments)
+
+
+def test_a_stream_is_the_text_and_goes_to_the_screen_in_order(runs, capsys):
+    generator = aigc.load_generator(runs["text-gpt"])
+    alone = generator.generate("the ", seed=3, max_length=40)
+    assert "".join(["the ", *generator.stream("the ", seed=3, max_length=40)]) == alone
+    assert capsys.readouterr().out == ""
+    shown = generator.generate(["I ", "what a long beginning"], num_texts=2, seed=3, max_length=30, stream=True)
+    assert capsys.readouterr().out == "\n".join(shown.texts) + "\n"
+    assert shown == generator.generate(["I ", "what a long beginning"], num_texts=2, seed=3, max_length=30)
+    assert [text[:2] for text in shown.texts] == ["I ", "I ", "wh", "wh"]
+
+
+def test_a_stop_string_ends_the_text_before_it(runs):
+    generator = aigc.load_generator(runs["text-gpt"])
+    free = [generator.generate("the ", seed=seed, max_length=60, temperature=0.8) for seed in range(20)]
+    seed = max(range(20), key=lambda i: len(free[i]))
+    assert len(free[seed]) > 14
+    stop = free[seed][10:12]
+    stopped = generator.generate("the ", seed=seed, max_length=60, temperature=0.8, stop=[stop, "never there"])
+    assert stopped == free[seed][: free[seed].index(stop, 4)]
+
+
+def test_a_prompt_beyond_the_context_and_greedy_text(runs):
+    generator = aigc.load_generator(runs["text-gpt"])
+    long = "the cat and the dog " * 40
+    text = generator.generate(long, temperature=0, max_length=90)
+    assert text.startswith(long)
+    assert text == generator.generate(long, temperature=0, max_length=90, seed=5)
 
 
 @pytest.mark.parametrize(("recipe", "shape"), [("image-gan", (3, 32, 32)), ("image-vae", (1, 8, 8))])

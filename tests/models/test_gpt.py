@@ -9,7 +9,9 @@ from torch import Tensor
 from aigc_course.errors import UsageError
 from aigc_course.losses import cross_entropy_nats
 from aigc_course.models import GPT, GPTConfig
+from aigc_course.models.attention import attention_by_products, fused_attention
 from aigc_course.models.gpt import causal_attention
+from aigc_course.models.ngram_embedding import HashedNgrams
 
 SMALL = GPTConfig(vocab_size=11, context_length=12, d_model=16, n_layers=2, n_heads=4)
 
@@ -40,12 +42,13 @@ def reference_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
+@pytest.mark.parametrize("way", [causal_attention, attention_by_products, fused_attention])
 @pytest.mark.parametrize("n_new", [1, 3, 7])
-def test_attention_equals_the_definition(dtype, tolerance, n_new):
+def test_attention_equals_the_definition(dtype, tolerance, n_new, way):
     torch.manual_seed(0)
     q, k, v = torch.randn(3, 2, 2, 7, 8).to(dtype)
     q = q[:, :, -n_new:]
-    result = causal_attention(q, k, v)
+    result = way(q, k, v)
     assert result.dtype == dtype
     torch.testing.assert_close(result.double(), reference_attention(q, k, v), rtol=0, atol=tolerance)
 
@@ -163,8 +166,72 @@ def test_a_full_or_foreign_cache_is_refused():
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"vocab_size": 0}, "vocab_size = 0"), ({"n_heads": 3}, "d_model = 128"), ({"dropout": 1.0}, "dropout = 1.0")],
+    [
+        ({"hashed_ngrams": -1}, "hashed_ngrams = -1"),
+        ({"ngram_sizes": (1,)}, "ngram_sizes"),
+        ({"ngram_sizes": (2, 2)}, "distinct"),
+        ({"activation": "relu"}, "'relu', but must be 'gelu' or 'relu2'"),
+        ({"attention": "slow"}, "'auto', 'fused' or 'products'"),
+        ({"vocab_size": 0}, "vocab_size = 0"),
+        ({"n_heads": 3}, "d_model = 128"),
+        ({"dropout": 1.0}, "dropout = 1.0"),
+    ],
 )
 def test_impossible_sizes_are_named(change, text):
     with pytest.raises(ValueError, match=text):
         GPTConfig(**({"vocab_size": 10} | change))
+
+
+def test_both_ways_of_attention_train_alike():
+    size = {"vocab_size": 11, "context_length": 12, "d_model": 16, "n_layers": 2, "n_heads": 4}
+    gradients = {}
+    for way in ("fused", "products"):
+        model = make(GPTConfig(**size, attention=way))
+        cross_entropy_nats(model(tokens()[:, :-1]), tokens()[:, 1:]).backward()
+        gradients[way] = [parameter.grad for parameter in model.parameters()]
+    for a, b in zip(gradients["fused"], gradients["products"], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_modern_model_starts_uniform_learns_and_stays_causal():
+    torch.manual_seed(0)
+    model, batch = (
+        GPT(GPTConfig.modern(vocab_size=11, context_length=12, d_model=16, n_layers=2, hashed_ngrams=40)),
+        tokens(),
+    )
+    assert not any(name.endswith("bias") for name, _ in model.named_parameters())
+    assert (model(batch) == 0).all()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    for _ in range(80):
+        loss = cross_entropy_nats(model(batch[:, :-1]), batch[:, 1:])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert 0 < loss.item() < 1.0
+    changed = batch.clone()
+    changed[:, 6] = (changed[:, 6] + 1) % 11
+    difference = (model(changed) - model(batch)).abs().amax(dim=(0, 2))
+    assert difference[:6].max() < 1e-5 < difference[6:].min()
+
+
+def test_queries_and_keys_have_one_length_where_they_are_normalised():
+    model = GPT(GPTConfig.modern(vocab_size=11, d_model=16))
+    q, k, _ = model.blocks[0].attention.heads(100 * torch.randn(2, 5, 48), model.rotation[:, :5])
+    for x in (q, k):
+        torch.testing.assert_close(x.norm(dim=-1), torch.full((2, 4, 5), 2.0), rtol=1e-2, atol=0)
+
+
+def test_hashed_ngrams_are_told_apart_and_repeat():
+    config = GPTConfig(vocab_size=11, hashed_ngrams=100_003)
+    ngrams = HashedNgrams(config)
+    ids = torch.cartesian_prod(*[torch.arange(11)] * 3)  # every triple
+    pairs, triples = ngrams.rows_of(ids)[:, :, 0]
+    assert len(pairs.unique()) == 11**2
+    assert (pairs.view(11, 121) == pairs[:121]).all(), "a pair is the last two of the three tokens"
+    assert len(triples.unique()) > 0.98 * 11**3
+    assert 0 <= pairs.min() <= pairs.max() < 100_003 <= triples.min() <= triples.max() < 200_006
+    text = torch.tensor([[1, 2, 3, 1, 2, 3]])
+    out = ngrams(text)[0]
+    assert torch.equal(out[2], out[5])
+    assert not torch.equal(out[1], out[4]), "the beginning stands before the first 1"
+    assert torch.equal(ngrams(text[:, 3:], before=text[:, 1:3]), ngrams(text)[:, 3:])

@@ -5,9 +5,16 @@ import math
 import pytest
 import torch
 
-from aigc_course.errors import UsageError
+from aigc_course.errors import TrainingError, UsageError
 from aigc_course.models.gpt import GPT, GPTConfig, rotate, rotation_table
-from aigc_course.models.sampling import filter_logits, sample_tokens
+from aigc_course.models.sampling import (
+    Sampler,
+    SamplingSettings,
+    filter_logits,
+    penalise_repeats,
+    sample_tokens,
+    stream_tokens,
+)
 
 
 @pytest.fixture(params=["learned", "rotary"])
@@ -20,8 +27,13 @@ def model(request):
 
 
 def sample(model, prompts, **options):
-    given = {"max_new_tokens": 10, "stop_id": None, "temperature": 0.0} | options
-    return sample_tokens(model, prompts, generator=torch.Generator().manual_seed(given.pop("seed", 0)), **given)
+    given = {"max_new_tokens": 10, "stop_id": None} | options
+    choices = {"temperature": 0.0}
+    choices |= {
+        name: given.pop(name) for name in ("temperature", "top_k", "top_p", "repetition_penalty") if name in given
+    }
+    source = torch.Generator().manual_seed(given.pop("seed", 0))
+    return sample_tokens(model, prompts, generator=source, settings=SamplingSettings(**choices), **given)
 
 
 def test_greedy_with_the_cache_equals_full_recomputation(model):
@@ -80,6 +92,9 @@ def test_frequencies_follow_the_model(model):
         ([[1]], {"top_k": 0}),
         ([[1]], {"max_new_tokens": -1}),
         ([[1]], {"top_p": 0.0}),
+        ([[1]], {"repetition_penalty": 0.0}),
+        ([[1]], {"repetition_penalty": -1.0}),
+        ([[1]], {"forbidden_ids": range(12)}),
     ],
 )
 def test_what_is_refused(model, prompts, options):
@@ -180,3 +195,69 @@ def test_rotated_products_depend_on_the_distance_alone():
     torch.testing.assert_close(product(3, 1), product(12, 10))
     assert not torch.allclose(product(3, 1), product(1, 3))
     torch.testing.assert_close(rotate(q[None], table[:, :1]), q[None])
+
+
+def test_a_penalty_divides_positive_logits_and_multiplies_negative_ones():
+    logits, seen = torch.tensor([2.0, -2.0, 2.0, -2.0]), torch.tensor([True, True, False, False])
+    assert penalise_repeats(logits, seen, 4.0).tolist() == [0.5, -8.0, 2.0, -2.0]
+    assert penalise_repeats(logits, seen, 1.0).tolist() == logits.tolist()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_large_penalty_writes_every_token_once_before_any_twice(temperature):
+    settings = SamplingSettings(temperature=temperature, repetition_penalty=1000.0)
+    prompts, source = [[3, 1], [5]], torch.Generator().manual_seed(0)
+    sampler = Sampler(settings, prompts, torch.zeros(0, 8), source, forbidden_ids=(0,), stop_id=None)
+    drawn = torch.cat([sampler.draw(torch.full((2, 8), -1.0), [0, 1]) for _ in range(5)], dim=1)
+    assert sorted(drawn[0].tolist()) == [2, 4, 5, 6, 7]
+    assert sorted({*drawn[1].tolist(), 5}) == sorted([*drawn[1].tolist(), 5])
+
+
+def test_the_stop_token_is_never_penalised():
+    settings = SamplingSettings(temperature=0.0, repetition_penalty=1000.0)
+    sampler = Sampler(settings, [[2, 3, 4]], torch.zeros(0, 5), torch.Generator(), forbidden_ids=(0, 1), stop_id=3)
+    assert [int(sampler.draw(torch.full((1, 5), -1.0), [0])) for _ in range(3)] == [3, 3, 3]
+
+
+def test_a_stream_gives_tokens_as_they_come_and_ends_rows_that_are_done(model):
+    whole = sample(model, [[1], [2, 3]], temperature=1.0, seed=5)
+    source, seen = torch.Generator().manual_seed(5), []
+
+    def is_done(row, token):
+        seen.append((row, token))
+        return row == 0 and sum(r == 0 for r, _ in seen) == 3
+
+    steps = list(
+        stream_tokens(model, [[1], [2, 3]], max_new_tokens=10, stop_id=None, generator=source, is_done=is_done)
+    )
+    assert [pair for step in steps for pair in step] == seen
+    assert [token for row, token in seen if row == 0] == whole[0][:3]
+    assert [token for row, token in seen if row == 1] == whole[1], "a row that ends must not change the others"
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_rows_that_end_one_after_another_keep_what_is_theirs(model):
+    prompts = [[1 + row] for row in range(8)]
+    whole = sample(model, prompts, temperature=1.0, seed=6)
+    counts = [0] * 8
+
+    def is_done(row, _token):
+        counts[row] += 1
+        return counts[row] > row
+
+    source, written = torch.Generator().manual_seed(6), [[] for _ in prompts]
+    for step in stream_tokens(model, prompts, max_new_tokens=10, stop_id=None, generator=source, is_done=is_done):
+        for row, token in step:
+            written[row].append(token)
+    assert written == [line[: row + 1] for row, line in enumerate(whole)]
+
+
+def test_a_model_of_nan_is_named(model):
+    model.norm.weight.data.fill_(torch.nan)
+    with pytest.raises(TrainingError, match="not numbers"):
+        sample(model, [[1]])
+
+
+def test_what_is_not_allowed_is_refused_before_the_first_token(model):
+    with pytest.raises(UsageError, match="max_new_tokens = -1"):
+        stream_tokens(model, [[1]], max_new_tokens=-1, stop_id=None, generator=torch.Generator())

@@ -1,6 +1,7 @@
 """What the GPT learns from and is measured by, against sums written out."""
 
 import itertools
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ import torch
 from torch import nn
 
 from aigc_course import recipes
+from aigc_course.data import dumps
 from aigc_course.data.tokenizer import BPETokenizer, CharTokenizer
-from aigc_course.recipes.text_gpt import make_tokenizer, nats_per_character, next_token_step, profile, token_stream
-from aigc_course.training import LoopSettings, Runtime
+from aigc_course.errors import DataError, UsageError
+from aigc_course.recipes.text_gpt import make_tokenizer, nats_per_character, next_token_step, profile
+from aigc_course.training import LoopSettings, Runtime, checkpoint
 
 DOCUMENTS = ["abba", "a", "bab\nbab", "b" * 11]
 RUNTIME = Runtime(LoopSettings(device="cpu", precision="float32"))
@@ -69,13 +72,6 @@ def test_the_step_counts_per_token_and_per_character() -> None:
     assert metrics["loss_per_character"].item() == pytest.approx(math.log(5) / 4, rel=1e-6)
 
 
-def test_the_stream_has_a_newline_around_every_document_and_knows_where_each_begins() -> None:
-    tokenizer = CharTokenizer.from_text(["ab \n"])
-    tokens, starts = token_stream(DOCUMENTS, tokenizer)
-    assert tokenizer.decode(tokens.tolist()) == "\nabba\na\nbab bab\n" + "b" * 11 + "\n"
-    assert starts.tolist() == [0, 5, 7, 15]
-
-
 def test_the_tokenizer_follows_the_settings() -> None:
     settings = profile("quick")
     assert isinstance(make_tokenizer(settings, ["banana"] * 20), BPETokenizer)
@@ -87,3 +83,73 @@ def test_a_run_records_both_losses_in_a_constant_ratio(tmp_path: Path) -> None:
     ratios = [row["loss_per_character"] / row["loss"] for row in run.history.rows]
     assert 0.2 < ratios[0] < 1 and ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-5)
     assert run.history.rows[-1]["validation_loss"] == pytest.approx(run.history.rows[-1]["loss_per_character"], rel=0.5)
+
+
+def folder_of(path: Path, text: str) -> Path:
+    path.mkdir()
+    (path / "a.txt").write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("tokens", ["characters", "bpe"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the text files of .* are all empty"),
+        (" \n\n", "are all empty"),
+        ("a", "has no documents for validation: {'train': 1}. Three documents or more fill all splits"),
+        ("two\nlines", "has no documents for"),
+        ("a\nb\nc", r"a window takes 65 tokens, but there are only \d; use more text or a smaller context_length"),
+        ("x" * 70 + "\ny\nz", "(a window takes 65 tokens|none of the 1 starts leaves room for 65 tokens)"),
+    ],
+)
+def test_too_little_text_is_one_clear_message(tmp_path: Path, text: str, message: str, tokens: str) -> None:
+    if tokens == "characters" and "x" in text:
+        text = text.replace("x" * 70, "x" * 20)
+    folder = folder_of(tmp_path / "mine", text)
+    with pytest.raises(DataError, match=message):
+        recipes.train(
+            "text-gpt", profile="smoke", data=folder, overrides=[f"tokens={tokens}"], run_dir=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_character_again_and_again_can_be_learned(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "mine", "aaaa\n" * 60)
+    run = recipes.train(
+        "text-gpt", profile="smoke", data=folder, overrides=["tokens=characters"], run_dir=tmp_path / "run"
+    )
+    assert 0 < run.metrics["validation_loss"] < 2
+
+
+def test_a_resumed_run_whose_token_file_is_gone_equals_the_straight_one(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("AIGC_RUNS", str(tmp_path / "runs"))
+    folder = folder_of(tmp_path / "mine", "\n".join(f"line {i} of {i * i}" for i in range(200)))
+    options = {"profile": "smoke", "data": folder}
+    straight = recipes.train("text-gpt", **options, run_dir=tmp_path / "straight", overrides=["loop.decay=constant"])
+    (made,) = (tmp_path / "runs" / "tokens" / "mine").glob("*/tokens-*.safetensors")
+    begun = ["loop.decay=constant", "loop.steps=4"]
+    recipes.train("text-gpt", **options, run_dir=tmp_path / "run", overrides=begun)
+    made.unlink()
+    more = recipes.train("text-gpt", resume=True, run_dir=tmp_path / "run", overrides=["loop.steps=6"])
+    assert made.is_file() and more.metrics["step"] == 6
+    weights = [checkpoint.load(run.directory / "last.safetensors")["model"]["model"] for run in (straight, more)]
+    assert all(torch.equal(a, b) for a, b in zip(weights[0].values(), weights[1].values(), strict=True))
+
+
+def test_an_imported_dump_is_trained_on_and_its_filter_can_be_switched_off(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("AIGC_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("AIGC_RUNS", str(tmp_path / "runs"))
+    bodies = [f"comment {i} {'shit' if i % 2 else 'fine'}" for i in range(300)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps({"body": body}) + "\n" for body in bodies))
+    dumps.import_dump("mine", tmp_path / "d.jsonl")
+    seen = {}
+    for data_filter in ("classroom", "off"):
+        options = [f"data_filter={data_filter}", "tokens=characters"]
+        run = recipes.train("text-gpt", profile="smoke", data="mine", overrides=options, run_dir=tmp_path / data_filter)
+        tree = checkpoint.load(run.directory / "last.safetensors", only=("config",))
+        seen[data_filter] = set(tree["config"]["data"]["tokenizer"]["characters"])
+        assert 0 < recipes.evaluate(run)["test_loss"] < 10
+    assert seen["off"] - seen["classroom"] == {"s", "h"}
+    with pytest.raises(UsageError, match="unknown value of data_filter 'on'"):
+        recipes.train("text-gpt", profile="smoke", overrides=["data_filter=on"], run_dir=tmp_path / "on")
