@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from aigc_course.data.tokenizer import SEPARATOR, Tokenizer
+from aigc_course.data.tokenizer import SEPARATOR, Tokenizer, require_unicode
 from aigc_course.errors import UsageError, unknown
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
 from aigc_course.generators.writing import InOrder, TextLine, stop_strings
@@ -272,7 +272,7 @@ def _texts(beginnings: Sequence[Any]) -> list[str]:
             raise UsageError(f"text_input must be text, or a list of texts, but is {type(beginning).__name__}")
     if not beginnings:
         raise UsageError("text_input is an empty list; give at least one text, which may be empty")
-    return list(beginnings)
+    return [require_unicode(beginning, "text_input") for beginning in beginnings]
 
 
 def _seed(seed: int | None) -> int:

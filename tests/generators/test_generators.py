@@ -81,6 +81,7 @@ def test_a_space_at_the_end_of_the_prompt_is_not_doubled():
         ({"stop": ""}, "stop must be text"),
         ({"text_input": ["a", 5]}, "is int"),
         ({"text_input": []}, "empty list"),
+        ({"text_input": "a\ud800"}, r"text_input holds U\+D800"),
     ],
 )
 def test_text_refuses_what_is_not_allowed(runs, arguments, message):
