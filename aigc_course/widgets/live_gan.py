@@ -132,7 +132,8 @@ class LiveGAN(Explorer):
         ax.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH), aspect="equal", xlabel="x", ylabel="y")
         legend = ax.legend(loc="upper right", markerscale=1.5)
         self._plane_title = ax.set_title("step 0")
-        for artist in (self._field, real, self._fake, legend, self._plane_title):
+        self._next = ax.text(0.5, -0.16, "next", transform=ax.transAxes, ha="center", va="top", fontsize="small")
+        for artist in (self._field, real, self._fake, legend, self._plane_title, self._next):
             artist.set_animated(True)
         bar = ax.figure.colorbar(self._field, ax=ax, shrink=0.75, pad=0.02, ticks=[0.02, 0.5, 0.98])
         bar.set_ticklabels(["generated", "can't tell", "real"], rotation=90, va="center")
@@ -151,6 +152,11 @@ class LiveGAN(Explorer):
                 ax.set_xlim(0, end)
             self.forget_background()
         self._plane_title.set_text(f"Step {steps[-1]}: {modes[-1]} of {self._mixture.n_modes} modes")
+        rate, count = values["learning_rate"], values["steps_per_frame"]
+        self._next.set_text(
+            f"Next {count} steps: {values['loss']}, penalty {values['penalty']:g},\n"
+            f"rate of G {rate:.2g}, of D {rate * values['rate_ratio']:.2g}"
+        )
         losses = ""
         if self._losses:
             losses = (
