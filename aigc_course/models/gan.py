@@ -132,10 +132,16 @@ class NearestConv2d(nn.Conv2d):
     enlarged image, with four times the pixels, is never made, and 16 products replace 36.
     """
 
+    reach: Tensor  # (9, 16): from each number of a kernel to those of the transposed one that it adds to
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, kernel_size=3, padding=1, bias=bias)
+        axis = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+        self.register_buffer("reach", torch.kron(axis, axis).T, persistent=False)
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, 2 H, 2 W)."""
-        reach = self.weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
-        weight = self.weight.flatten(2) @ torch.kron(reach, reach).T  # (outputs, inputs, 16)
+        weight = self.weight.flatten(2) @ self.reach  # (outputs, inputs, 16)
         weight = weight.unflatten(2, (4, 4)).transpose(0, 1)
         return nn.functional.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
 
@@ -145,7 +151,7 @@ def _up(inputs: int, outputs: int, upsample: str) -> nn.Sequential:
     if upsample == "transposed":
         grow: list[nn.Module] = [nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False)]
     else:
-        grow = [NearestConv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)]
+        grow = [NearestConv2d(inputs, outputs, bias=False)]
     return nn.Sequential(*grow, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 

@@ -1,7 +1,7 @@
 """What a GPT is made of: its size, and each choice of its architecture as one named option."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from aigc_course.models.settings import require_at_least, require_fraction
 
@@ -55,65 +55,34 @@ class GPTConfig:
         return self.d_model // self.n_heads
 
     @classmethod
-    def gpt2(
-        cls,
-        *,
-        vocab_size: int = 50_257,
-        context_length: int = 1024,
-        d_model: int = 768,
-        n_layers: int = 12,
-        n_heads: int = 12,
-        dropout: float = 0.0,
-    ) -> "GPTConfig":
+    def gpt2(cls, **sizes: Any) -> "GPTConfig":
         """The classic: learned positions, LayerNorm and linear layers with biases, GELU, tied head.
 
-        The default size is that of the smallest published GPT-2.
+        Args: sizes: fields of GPTConfig; the others are those of the smallest published GPT-2.
         Source: Radford et al. 2019, Language models are unsupervised multitask learners.
         """
-        return cls(
-            vocab_size=vocab_size,
-            context_length=context_length,
-            d_model=d_model,
-            n_layers=n_layers,
-            n_heads=n_heads,
-            dropout=dropout,
-        )
+        smallest: dict[str, Any] = {
+            "vocab_size": 50_257,
+            "context_length": 1024,
+            "d_model": 768,
+            "n_layers": 12,
+            "n_heads": 12,
+        }
+        return cls(**smallest | sizes)
 
     @classmethod
-    def modern(
-        cls,
-        *,
-        vocab_size: int,
-        context_length: int = 128,
-        d_model: int = 128,
-        n_layers: int = 4,
-        n_heads: int = 4,
-        dropout: float = 0.0,
-        hashed_ngrams: int = 0,
-        ngram_sizes: tuple[int, ...] = (2, 3),
-    ) -> "GPTConfig":
+    def modern(cls, **changes: Any) -> "GPTConfig":
         """What has replaced parts of GPT-2 since; no biases.
 
         Rotary positions (Su et al. 2021, arXiv:2104.09864), normalised queries and keys (Dehghani et al. 2023,
         arXiv:2302.05442), ReLU squared (So et al. 2021, arXiv:2109.08668), projections that start at zero, so that
         a block begins as the identity (Goyal et al. 2017, arXiv:1706.02677, Section 5.1), a head of its own.
+
+        Args: changes: fields of GPTConfig, vocab_size among them; a choice named here replaces the modern one.
         """
-        return cls(
-            vocab_size=vocab_size,
-            context_length=context_length,
-            d_model=d_model,
-            n_layers=n_layers,
-            n_heads=n_heads,
-            dropout=dropout,
-            position="rotary",
-            activation="relu2",
-            qk_norm=True,
-            bias=False,
-            tied_head=False,
-            zero_init=True,
-            hashed_ngrams=hashed_ngrams,
-            ngram_sizes=ngram_sizes,
-        )
+        choices: dict[str, Any] = {"position": "rotary", "activation": "relu2", "qk_norm": True}
+        choices |= {"bias": False, "tied_head": False, "zero_init": True}
+        return cls(**choices | changes)
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

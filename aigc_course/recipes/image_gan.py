@@ -109,14 +109,14 @@ def discriminator_step(
     gamma: float = 0.0,
     penalty_share: float = 1.0,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Tell real images from generated ones, which have the same labels; no gradient reaches the generator.
+    """Tell real images from generated ones, which have the same labels and no graph behind them.
 
     The batch holds images (B, C, H, W) in [-1, 1] and, where the models are conditional, labels (B,); the fakes are
     like the images. `gamma` weighs R1 + R2, gamma / 2 times the mean penalties of the first `penalty_share` of the
     images: as large on average, for less work.
     """
     real, labels = batch["images"].contiguous(memory_format=torch.channels_last), batch.get("labels")
-    fakes = fakes.detach().float()
+    fakes = fakes.float()
     logits_real = discriminator(real, labels).float()
     logits_fake = discriminator(fakes, labels).float()
     judge = discriminator_relativistic if loss == "relativistic" else discriminator_bce

@@ -164,7 +164,7 @@ def test_impossible_sizes_are_named(change, text):
 
 def test_copied_pixels_and_a_convolution_are_one_transposed_convolution():
     torch.manual_seed(0)
-    layer, x = NearestConv2d(5, 7, kernel_size=3, padding=1), torch.randn(2, 5, 6, 9)
+    layer, x = NearestConv2d(5, 7), torch.randn(2, 5, 6, 9)
     enlarged = torch.nn.functional.interpolate(x, scale_factor=2)
     expected = torch.nn.functional.conv2d(enlarged, layer.weight, layer.bias, padding=1)
     assert layer(x).shape == (2, 7, 12, 18)

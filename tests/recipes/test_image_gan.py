@@ -63,7 +63,7 @@ def test_steps_leave_the_other_player_alone() -> None:
     runtime = Runtime(LoopSettings(device="cpu"))
     batch = image_gan.training_batches(image_gan.profile("smoke"), CONFIG, make_toy_shapes(32, 1, 1), runtime)[0]
     fakes = image_gan.draw(generator, batch)
-    image_gan.discriminator_step(discriminator, batch, fakes, gamma=1.0)[0].backward()
+    image_gan.discriminator_step(discriminator, batch, fakes.detach(), gamma=1.0)[0].backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in discriminator.parameters())
     discriminator.zero_grad()
