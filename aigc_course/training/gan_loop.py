@@ -49,6 +49,8 @@ def fit_gan(
     """
     if settings.strategy == "fsdp" and runtime.world > 1:
         raise UsageError("fit_gan shares its work by strategy 'ddp' only, not 'fsdp'")
+    if settings.accumulate > 1:
+        raise UsageError(f"fit_gan takes whole batches (accumulate=1), but accumulate is {settings.accumulate}")
     session = Session(
         models={"generator": generator, "discriminator": discriminator},
         optimizers={"generator": generator_optimizer, "discriminator": discriminator_optimizer},
@@ -79,7 +81,7 @@ def fit_gan(
             norm_g = runtime.step(loss_g, generator, generator_optimizer, clip=clip)
             discriminator.requires_grad_(True)
 
-            losses = {"discriminator_loss": runtime.mean(loss_d), "generator_loss": runtime.mean(loss_g)}
-            values = {**losses, **runtime.means({**metrics_d, **metrics_g}), "learning_rate": learning_rate}
-            session.finish_step(values, norm_d + norm_g)
+            losses = {"discriminator_loss": loss_d, "generator_loss": loss_g}
+            values = runtime.means({**losses, **metrics_d, **metrics_g})
+            session.finish_step(values | {"learning_rate": learning_rate}, norm_d + norm_g)
     return session

@@ -68,9 +68,14 @@ def fit(
         for step in session.steps():
             learning_rate = set_learning_rate(optimizer, step, settings)
             batch = runtime.to_device(batches[step])
-            with runtime.autocast():
-                loss, metrics = step_fn(model, batch)
-            grad_norm = runtime.step(loss, model, optimizer, clip=settings.grad_clip)
-            values = {"loss": runtime.mean(loss), **runtime.means(metrics), "learning_rate": learning_rate}
-            session.finish_step(values, grad_norm)
+            optimizer.zero_grad(set_to_none=True)
+            measured = []
+            for part in runtime.parts(batch, settings.accumulate, model):
+                with runtime.autocast():
+                    loss, metrics = step_fn(model, part)
+                (loss / settings.accumulate).backward()
+                measured.append({"loss": loss, **metrics})
+            values = runtime.means(*measured)
+            grad_norm = runtime.update(values["loss"], model, optimizer, clip=settings.grad_clip)
+            session.finish_step(values | {"learning_rate": learning_rate}, grad_norm)
     return session

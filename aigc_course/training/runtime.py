@@ -5,8 +5,10 @@ for a laptop, a GPU and a cluster. All of it is torch's own engine: autocast, Di
 """
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -31,6 +33,9 @@ class Runtime:
         self.strategy = settings.strategy
         self.device = _find_device(settings.device)
         self.dtype = _find_dtype(settings.precision, self.device)
+        self.compile = settings.compile
+        if self.compile:
+            _require_compiler(self.device)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         if self.world > 1 and not dist.is_initialized():
@@ -53,6 +58,8 @@ class Runtime:
     def prepare(self, model: nn.Module) -> nn.Module:
         """The model on its device; with several processes, equal everywhere and wrapped for gradient exchange."""
         model = model.to(self.device)
+        if self.compile:
+            model.compile()  # in place: the names of the weights stay as they are
         if self.world == 1:
             return model
         with torch.no_grad():
@@ -74,18 +81,45 @@ class Runtime:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
 
+    def eager(self) -> Any:
+        """In this block nothing is compiled: evaluations have batches of many shapes, each compiled anew otherwise."""
+        return torch.compiler.set_stance("force_eager") if self.compile else nullcontext()
+
     def to_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A batch on this run's device; no copy when it is there already."""
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
+    def parts(self, batch: dict[str, torch.Tensor], count: int, model: nn.Module) -> Iterator[dict[str, torch.Tensor]]:
+        """The batch in `count` equal parts; several processes exchange gradients in the last part's backward pass.
+
+        Raises: UsageError when the batch cannot be cut so.
+        """
+        size = len(next(iter(batch.values())))
+        if size % count:
+            raise UsageError(f"a batch of {size} examples in each process cannot be cut into {count} equal parts")
+        for number in range(count):
+            last = number == count - 1
+            if isinstance(model, DistributedDataParallel):
+                model.require_backward_grad_sync = last
+            elif self.world > 1:
+                model.set_requires_gradient_sync(last)  # type: ignore[operator]  # FSDP's
+            rows = slice(number * size // count, (number + 1) * size // count)
+            yield {name: tensor[rows] for name, tensor in batch.items()}
+
     def step(self, loss: torch.Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> torch.Tensor:
-        """Backward pass, clipping to the global norm `clip` (0: none) and optimizer step.
+        """Backward pass from zeroed gradients, then `update`, whose result it returns."""
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        return self.update(loss, model, optimizer, clip)
+
+    def update(
+        self, loss: torch.Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, clip: float
+    ) -> torch.Tensor:
+        """Clipping of the gradients to the global norm `clip` (0: none), then the optimizer's step.
 
         Returns: the gradient norm before clipping, a scalar. When it or the loss is not finite, the weights stay as
         they were.
         """
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         parameters = [p for p in model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])  # type: ignore[misc]
         if hasattr(norm, "full_tensor"):
@@ -105,9 +139,13 @@ class Runtime:
         dist.all_reduce(total)
         return total / self.world
 
-    def means(self, values: Mapping[str, torch.Tensor | float]) -> dict[str, torch.Tensor | float]:
-        """`mean` of every tensor; numbers as they are."""
-        return {name: self.mean(v) if isinstance(v, torch.Tensor) else v for name, v in values.items()}
+    def means(self, *parts: Mapping[str, torch.Tensor | float]) -> dict[str, torch.Tensor]:
+        """Each value averaged over the parts of a batch, then over all processes; as scalars without gradients."""
+        averages = {}
+        for name in parts[0]:
+            values = [torch.as_tensor(part[name], dtype=torch.float32).detach() for part in parts]
+            averages[name] = self.mean(torch.stack(values).mean() if len(values) > 1 else values[0])
+        return averages
 
     def any(self, flag: bool) -> bool:
         """Whether `flag` holds on any process."""
@@ -162,6 +200,15 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _require_compiler(device: torch.device) -> None:
+    """Raise UsageError where torch.compile would find nothing to compile with."""
+    compilers = (os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl")
+    if device.type == "cpu" and not any(name and shutil.which(name) for name in compilers):
+        raise UsageError("compile=true needs a C++ compiler, but none of c++, g++, clang++ is here; use compile=false")
+    if device.type == "cuda" and find_spec("triton") is None:
+        raise UsageError("compile=true needs the package triton on a GPU, which is not installed; use compile=false")
 
 
 def _shard(model: nn.Module, device: torch.device) -> nn.Module:

@@ -50,6 +50,7 @@ class Session:
         self.step = 0  # steps done
         self.best: float | None = None
         self.interrupted = False
+        self.out_of_patience = False  # stopped because evaluations brought no new best any more
         self._seconds_before = 0.0
         self._main_name = next(iter(self.models))
         self.ema = EMA(self._main_model, self.settings.ema_decay) if self.settings.ema_decay else None
@@ -77,10 +78,10 @@ class Session:
             self.save()
 
     def steps(self) -> Iterator[int]:
-        """The numbers of the steps still to do; ends early when the user asked to stop."""
+        """The numbers of the steps still to do; ends early when the user asked to stop, or patience is at its end."""
         for model in self.models.values():
             model.train()
-        while self.step < self.settings.steps and not self.interrupted:
+        while self.step < self.settings.steps and not self.interrupted and not self.out_of_patience:
             yield self.step
 
     def finish_step(self, values: Mapping[str, torch.Tensor | float], grad_norm: torch.Tensor) -> None:
@@ -147,7 +148,11 @@ class Session:
         assert self.evaluate is not None
         devices = [self.runtime.device] if self.runtime.device.type == "cuda" else []
         model = self._main_model
-        with torch.random.fork_rng(devices=devices), self.ema.applied(model) if self.ema else nullcontext():
+        with (
+            torch.random.fork_rng(devices=devices),
+            self.ema.applied(model) if self.ema else nullcontext(),
+            self.runtime.eager(),
+        ):
             torch.manual_seed(self.settings.seed)
             model.eval()
             with torch.no_grad():
@@ -159,8 +164,15 @@ class Session:
             self.best = value
             if self.run_dir is not None:
                 self._save_as(BEST)
+        self.out_of_patience = self._is_out_of_patience()
         if self.on_log and self.runtime.is_main:
             self.on_log(self.history)
+
+    def _is_out_of_patience(self) -> bool:
+        """Whether the evaluations have gone `patience` times in a row without a new best, on any process."""
+        values = self.history.column(self.monitor)[1]
+        since_best = len(values) - 1 - values.index(min(values)) if values else 0
+        return self.runtime.any(0 < self.settings.patience <= since_best)
 
     def _open_run_dir(self, run_dir: Path) -> None:
         last = run_dir / LAST
@@ -186,6 +198,7 @@ class Session:
             state.load_average(self.ema.average, tree["ema"][self._main_name])
         self.history.load_state_dict(tree["history"])
         self.step, self.best, self._seconds_before = tree["step"], tree["best"], tree["seconds"]
+        self.out_of_patience = self._is_out_of_patience()
         self._saved_at = self.step
         state.restore_rng(tree["rng"], self.runtime, self.settings.seed + self.step)
 

@@ -12,7 +12,9 @@ def main(kind: str, run_dir: Path, steps: int, resume: bool) -> None:
         session, *_ = problem.run_fit_gan(run_dir, resume=resume, plain=True, **common)
     else:
         model = problem.make_model(dropout=0.0, batch_norm=False)
-        session, _ = problem.run_fit(run_dir, resume=resume, model=model, evaluation=None, strategy=kind, **common)
+        strategy, _, parts = kind.partition("-in-")  # "ddp-in-4": the batch in four parts
+        common |= {"strategy": strategy, "accumulate": int(parts or 1)}
+        session, _ = problem.run_fit(run_dir, resume=resume, model=model, evaluation=None, **common)
     session.runtime.close()
 
 

@@ -2,12 +2,14 @@
 
 import math
 import os
+import shutil
 import signal
 
 import pytest
 import torch
 
-from aigc_course.errors import CheckpointError, TrainingError
+from aigc_course.errors import CheckpointError, TrainingError, UsageError
+from aigc_course.training import checkpoint
 from aigc_course.training.schedules import learning_rate_factor
 
 from . import problem
@@ -169,8 +171,6 @@ def test_best_is_the_lowest_evaluation(tmp_path):
     values = iter([3.0, 1.0, 2.0])
     session, _ = problem.run_fit(tmp_path, evaluation=lambda _: {"validation_loss": next(values)})
     assert session.best == 1.0
-    from aigc_course.training import checkpoint
-
     assert checkpoint.load(tmp_path / "best.safetensors")["step"] == 20
     assert checkpoint.load(tmp_path / "last.safetensors")["step"] == 30
 
@@ -224,3 +224,61 @@ def test_each_step_of_fit_gan_reaches_its_own_player_alone():
     assert seen == [("discriminator", False, [True] * 4), ("generator", True, [False] * 4)]
     assert all(p.requires_grad and p.grad is not None for p in discriminator.parameters())
     assert all(p.grad is not None for p in generator.parameters())
+
+
+def plain_model():
+    """Without batch norm and dropout, for which a part of a batch is not the batch."""
+    return problem.make_model(dropout=0.0, batch_norm=False)
+
+
+@pytest.mark.parametrize("parts", [2, 4, 16])
+def test_a_batch_in_parts_is_the_same_step(parts):
+    whole, expected = problem.run_fit(evaluation=None, model=plain_model())
+    session, model = problem.run_fit(evaluation=None, model=plain_model(), accumulate=parts)
+    for name, weight in expected.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], weight, rtol=1e-4, atol=1e-6)
+    for name in ("loss", "loss_again", "grad_norm"):
+        assert session.history.column(name)[1] == pytest.approx(whole.history.column(name)[1], rel=1e-4)
+
+
+def test_a_batch_that_cannot_be_cut_equally_is_refused():
+    with pytest.raises(UsageError, match="16 examples in each process cannot be cut into 3 equal parts"):
+        problem.run_fit(accumulate=3)
+    with pytest.raises(ValueError, match="accumulate is 0, but must be at least 1"):
+        problem.settings(accumulate=0)
+    with pytest.raises(UsageError, match="fit_gan takes whole batches"):
+        problem.run_fit_gan(accumulate=2)
+
+
+SCRIPT = (3.0, 2.0, 2.5, 1.5, 1.6, 1.5, 1.7, 1.0)  # validation losses; 1.5 again is no new best
+
+
+@pytest.mark.parametrize(("patience", "evaluations"), [(0, 8), (1, 3), (2, 6), (3, 7), (4, 8)])
+def test_training_ends_when_patience_does(tmp_path, patience, evaluations):
+    values = iter(SCRIPT)
+    options = {"evaluate_every": 5, "steps": 40, "patience": patience, "decay": "constant"}
+    session, _ = problem.run_fit(tmp_path, evaluation=lambda _: {"validation_loss": next(values)}, **options)
+    best = min(SCRIPT[:evaluations])
+    assert session.step == 5 * evaluations
+    assert session.out_of_patience == (evaluations < 8)
+    assert session.best == best
+    assert checkpoint.load(tmp_path / "best.safetensors")["step"] == 5 * (SCRIPT.index(best) + 1)
+    assert checkpoint.load(tmp_path / "last.safetensors")["step"] == session.step
+    resumed, _ = problem.run_fit(tmp_path, resume=True, evaluation=lambda _: {"validation_loss": 0.0}, **options)
+    assert resumed.step == session.step
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # of torch's own compiler
+def test_compiled_steps_are_the_same_mathematics():
+    plain, expected = problem.run_fit(model=plain_model())
+    session, model = problem.run_fit(model=plain_model(), compile=True)
+    assert list(model.state_dict()) == list(expected.state_dict())
+    for name in ("loss", "validation_loss"):
+        assert session.history.column(name)[1] == pytest.approx(plain.history.column(name)[1], rel=1e-3)
+
+
+def test_compile_without_a_compiler_says_so(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(UsageError, match=r"compile=true needs a C\+\+ compiler"):
+        problem.run_fit(compile=True)
