@@ -34,6 +34,10 @@ _SUBJECTS = (
     "transformer",
     "tokens",
     "text_sampling",
+    "text_batches",
+    "validation",
+    "repetition",
+    "scaling",
 )
 
 
