@@ -1,8 +1,8 @@
-"""The user's own folder of text, images or WAV files as a data set.
+"""The user's own folder of text, images or WAV files as a data set; of text also a single file.
 
 Splits: folders named train, validation and test, where the folder begins with such; else (and for those of them
 that are missing) about one example in ten goes to validation and one to test, by a hash of its name, so the same
-folder gives the same splits on every machine.
+folder gives the same splits on every machine. A text that is read as a whole is cut at 8 and 9 tenths of its length.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,8 @@ from torch import Tensor
 from aigc_course.data.archives import entries
 from aigc_course.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, decode_image, decode_wav
 from aigc_course.data.sets import SPLITS, AudioSet, ImageSet, TextSet
-from aigc_course.data.splitting import split_by_name
+from aigc_course.data.splitting import split_of_files
+from aigc_course.data.text_files import Documents, text_set
 from aigc_course.errors import DataError, UsageError, unknown
 
 SUFFIXES = {"text": (".txt",), "images": IMAGE_SUFFIXES, "audio": AUDIO_SUFFIXES}
@@ -26,7 +27,7 @@ def load_folder(
     path: str | Path,
     *,
     kind: Literal["text", "images", "audio"] | None = None,
-    documents: Literal["lines", "files"] = "lines",
+    documents: Documents = "lines",
     image_size: int | None = None,
     channels: Literal[1, 3] = 3,
     sample_rate_hz: int | None = None,
@@ -35,9 +36,10 @@ def load_folder(
     """Read every file of one kind under a folder.
 
     Args:
-        path: the folder; other kinds of files and hidden ones are left out.
+        path: the folder, or one text file; other kinds of files and hidden ones are left out.
         kind: which kind to read; needed only where there are several.
-        documents: for text, whether every non-empty line or every file is one document.
+        documents: for text, whether every non-empty line is one document, or every file; "whole" reads all files in
+            the order of their names as one text, as of a book.
         image_size: cut images square and resize them to so many pixels; None asks that all have one size.
         channels: 3 reads images as RGB, 1 as grey.
         sample_rate_hz: resample recordings to this rate; None asks that all have one rate.
@@ -47,16 +49,18 @@ def load_folder(
     Raises: UsageError for an unknown option; DataError naming the file that can't be used, and why.
     """
     path = Path(path).expanduser()
-    if documents not in ("lines", "files"):
-        raise unknown("value of documents", documents, ["lines", "files"])
+    if documents not in ("lines", "files", "whole"):
+        raise unknown("value of documents", documents, ["lines", "files", "whole"])
     for option, value in {"image_size": image_size, "sample_rate_hz": sample_rate_hz}.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise UsageError(f"{option} must be a positive integer or None, but is {value!r}")
     if channels not in (1, 3):
         raise UsageError(f"channels must be 1 (grey) or 3 (RGB), but is {channels!r}")
+    if path.is_file() and path.name.lower().endswith(SUFFIXES["text"]) and kind in (None, "text"):
+        return text_set(path.stem, path.parent, [path.name], documents)
     found_kind, names = _files(path, kind)
     if found_kind == "text":
-        return _text(path, names, documents)
+        return text_set(path.resolve().name, path, names, documents)
     if found_kind == "images":
         return _images(path, names, image_size, channels)
     return _audio(path, names, sample_rate_hz, mono)
@@ -66,8 +70,10 @@ def _files(path: Path, kind: str | None) -> tuple[str, list[str]]:
     """The kind of the folder's files, and their names relative to it, sorted."""
     if kind is not None and kind not in SUFFIXES:
         raise unknown("kind of data", kind, SUFFIXES)
+    if not path.exists():
+        raise DataError(f"{path} is not there; give the path of a folder, or of a .txt file")
     if not path.is_dir():
-        raise DataError(f"{path} is {'a file' if path.exists() else 'not there'}; give the path of a folder")
+        raise DataError(f"{path} is a file; give the path of a folder, or of a .txt file where text is wanted")
     names = [entry.name for entry in entries(path)]
     found = {k: [n for n in names if n.lower().endswith(suffixes)] for k, suffixes in SUFFIXES.items()}
     kinds = [k for k in found if found[k]] if kind is None else [kind]
@@ -78,37 +84,6 @@ def _files(path: Path, kind: str | None) -> tuple[str, list[str]]:
         wanted = ", ".join(s for k, suffixes in SUFFIXES.items() if kind in (None, k) for s in suffixes)
         raise DataError(f"{path} holds none of the files that can be read ({wanted})")
     return kinds[0], sorted(found[kinds[0]])
-
-
-def _text(path: Path, names: list[str], documents: str) -> TextSet:
-    texts: list[str] = []
-    keys: list[str] = []
-    for name in names:
-        text = _read_text(path, name)
-        parts = text.splitlines() if documents == "lines" else [text]
-        for number, part in enumerate(parts, start=1):
-            if part.strip():
-                texts.append(part.strip())
-                keys.append(f"{name}:{number}" if documents == "lines" else name)
-    if not texts:
-        raise DataError(f"the text files of {path} are all empty")
-    splits = _splits(keys)
-    present = [split for split in SPLITS if split in splits]
-    return TextSet(
-        name=path.resolve().name,
-        splits={s: [text for text, split in zip(texts, splits, strict=True) if split == s] for s in present},
-    )
-
-
-def _read_text(path: Path, name: str) -> str:
-    data = next(entries(path / name)).read()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{path / name}, line {line}: byte {data[error.start]:#04x} is not UTF-8 text; save the file as UTF-8"
-        ) from error
 
 
 def _images(path: Path, names: list[str], image_size: int | None, channels: int) -> ImageSet:
@@ -172,26 +147,8 @@ def _classes(names: list[str], digits: bool) -> tuple[Tensor, tuple[str, ...]]:
     return torch.tensor([class_names.index(name) for name in classes]), tuple(class_names)
 
 
-def _splits(names: list[str]) -> list[str]:
-    """The split of each example: that of its first folder where it is so named, else by a hash of its name."""
-    tops = [PurePosixPath(name).parts[0] for name in names]
-    given = set(tops) & set(SPLITS)
-    if "train" not in given:
-        return split_by_name(names)
-    strays = [name for name, top in zip(names, tops, strict=True) if top not in SPLITS]
-    if strays:
-        raise DataError(f"the folder has splits ({', '.join(sorted(given))}), but {strays[0]} stands in none of them")
-    hashed = iter(split_by_name([name for name, top in zip(names, tops, strict=True) if top == "train"]))
-    return [_keep_missing(next(hashed), given) if top == "train" else top for top in tops]
-
-
-def _keep_missing(split: str, given: set[str]) -> str:
-    """A training example goes to a split by its hash only where the folder has no such split itself."""
-    return "train" if split in given else split
-
-
 def _picker(names: list[str]) -> Callable[[Tensor], dict[str, Tensor]]:
     """A function that parts a tensor (N, …) into the splits that aren't empty."""
-    splits = _splits(names)
+    splits = split_of_files(names)
     rows = {s: torch.tensor([i for i, split in enumerate(splits) if split == s], dtype=torch.int64) for s in SPLITS}
     return lambda values: {split: values[chosen] for split, chosen in rows.items() if len(chosen)}

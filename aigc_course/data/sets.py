@@ -22,6 +22,7 @@ class TextSet:
 
     name: str  # the name that `load_dataset` knows it by
     splits: Mapping[str, Sequence[str]]  # split -> one string per document, no terminator at its end
+    continuous: bool = False  # whether a split's documents are the lines of one text, in its order
     removed: dict[str, int] = field(default_factory=dict)  # why -> how many documents were left out when it was read
 
     def __post_init__(self) -> None:

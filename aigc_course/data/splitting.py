@@ -2,8 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
+
+from aigc_course.data.sets import SPLITS
+from aigc_course.errors import DataError
 
 HELD_OUT_SHARE = 10  # one in ten
 _HELD_OUT = {0: "validation", 1: "test"}  # by the hash's last digit
@@ -47,6 +51,30 @@ def split_by_name(names: Sequence[str]) -> list[str]:
             fullest = max(set(splits), key=lambda s: (splits.count(s), s))
             splits[min((i for i in range(len(names)) if splits[i] == fullest), key=lambda i: _hash(names[i]))] = split
     return splits
+
+
+def split_of_files(names: list[str]) -> list[str]:
+    """The split of each file, or line of one: that of the folder that its name begins with, else by its name's hash."""
+    tops = [PurePosixPath(name).parts[0] for name in names]
+    given = set(tops) & set(SPLITS)
+    if "train" not in given:
+        return split_by_name(names)
+    refuse_strays(names)
+    hashed = iter(split_by_name([name for name, top in zip(names, tops, strict=True) if top == "train"]))
+    return [_keep_missing(next(hashed), given) if top == "train" else top for top in tops]
+
+
+def refuse_strays(names: list[str]) -> None:
+    """Raise DataError where a folder has splits, but also files that stand in none of them."""
+    given = {PurePosixPath(name).parts[0] for name in names} & set(SPLITS)
+    strays = [name for name in names if PurePosixPath(name).parts[0] not in SPLITS]
+    if strays:
+        raise DataError(f"the folder has splits ({', '.join(sorted(given))}), but {strays[0]} stands in none of them")
+
+
+def _keep_missing(split: str, given: set[str]) -> str:
+    """A training example goes to a split by its hash only where the folder has no such split itself."""
+    return "train" if split in given else split
 
 
 def _hash(name: str) -> int:

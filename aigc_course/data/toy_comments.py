@@ -9,13 +9,14 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from random import Random
-from statistics import median
+
+import numpy as np
 
 from aigc_course.data.grammar import Grammar
 from aigc_course.data.sets import SPLITS, TextSet
 from aigc_course.data.toy_comments_rules import comment_rules
 from aigc_course.errors import UsageError
-from aigc_course.metrics.copying import longest_copied_lengths
+from aigc_course.metrics.copying import copied_shares
 
 NAME = "toy-comments"
 
@@ -70,14 +71,12 @@ def grade(comments: Sequence[str], training: Sequence[str]) -> dict[str, float]:
     known = set(training)
     scored = [(comment, comment_grammar().log_probability(comment)) for comment in comments]
     parsed = [(comment, score) for comment, score in scored if score > -math.inf]
-    copied = longest_copied_lengths(comments, training)
-    shares = [int(length) / max(len(comment), 1) for comment, length in zip(comments, copied, strict=True)]
     return {
         "parse_rate": len(parsed) / len(comments),
         "copied_rate": _mean([float(comment in known) for comment, _ in parsed]),
         "distinct_rate": len(set(comments)) / len(comments),
         "mean_log_probability_nats": _mean([score for _, score in parsed]),
-        "longest_copied_share_median": median(shares),
+        "longest_copied_share_median": float(np.median(copied_shares(comments, training))),
     }
 
 

@@ -41,6 +41,16 @@ def longest_copied_lengths(texts: Sequence[str], training: Sequence[str]) -> NDA
     return np.maximum.reduceat(best, np.cumsum(sizes) - sizes)
 
 
+def copied_shares(texts: Sequence[str], training: Sequence[str]) -> NDArray[np.float64]:
+    """`longest_copied_lengths` as shares of the texts' lengths: (len(texts),) in [0, 1], 0 for an empty text.
+
+    Texts that nobody copied have such stretches too, the longer the more alike all texts are: compare with held-out
+    ones.
+    """
+    lengths = np.array([max(len(text), 1) for text in texts])
+    return longest_copied_lengths(texts, training) / lengths
+
+
 def _ranked(texts: Sequence[str], training: Sequence[str]) -> tuple[list[NDArray[np.int64]], int]:
     """levels[k][i]: rank of the 2ᵏ characters from place i on, among all places; and the training part's length.
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -13,14 +13,15 @@ from aigc_course.config import from_dict
 from aigc_course.data import load_text, toy_comments
 from aigc_course.data.batches import TextWindows
 from aigc_course.data.sets import TextSet
+from aigc_course.data.text_files import Documents
 from aigc_course.data.token_file import one_line, prepare_tokens
 from aigc_course.data.tokenizer import SEPARATOR, BPETokenizer, CharTokenizer, Tokenizer, tokenizer_from_dict
 from aigc_course.errors import DataError
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.models.gpt import GPT, GPTConfig
-from aigc_course.models.sampling import sample_tokens
 from aigc_course.paths import runs_dir
 from aigc_course.recipes.recipe import Job, Recipe, smoke, weights_of
+from aigc_course.recipes.text_evaluation import baselines, some_of, stretches, text_loss, write, writing_metrics
 from aigc_course.training import LoopSettings, Runtime, Session, fit
 from aigc_course.training.optimizers import muon_with_adamw
 
@@ -29,8 +30,9 @@ from aigc_course.training.optimizers import muon_with_adamw
 class TextGPTSettings:
     """Everything that decides what a `text-gpt` run does."""
 
-    data: str = "toy-comments"  # a text data set, an imported dump, or a folder of text files
+    data: str = "toy-comments"  # a text data set, an imported dump, a text file or a folder of them
     data_filter: Literal["classroom", "off"] = "classroom"  # whether people's comments with coarse words are left out
+    documents: Documents = "lines"  # of text files: every line, every file, or all of them as one text
     tokens: Literal["characters", "bpe"] = "characters"  # what the model reads and writes, one after another
     bpe_vocab_size: int = 1536  # how many tokens there may be, where they are byte pairs
     model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
@@ -39,6 +41,7 @@ class TextGPTSettings:
     muon_learning_rate: float = 2e-2  # peak, of Muon: the matrices of the blocks
     weight_decay: float = 0.1  # of the matrices of the blocks
     evaluation_documents: int = 500  # of the validation split, for the evaluations during training
+    test_documents: int = 20_000  # of the test split, for `evaluate`
     evaluation_samples: int = 500  # documents written by `evaluate`
 
     def __post_init__(self) -> None:
@@ -109,7 +112,7 @@ def train(job: Job) -> Session:
         seed=loop.seed,
         rank=runtime.rank,
         world=runtime.world,
-        starts=made.starts,
+        starts=None if dataset.continuous else made.starts,
     )
     validation = dataset.documents("validation")[: settings.evaluation_documents]
     return fit(
@@ -124,7 +127,11 @@ def train(job: Job) -> Session:
         run_dir=job.run_dir,
         resume=job.resume,
         config=job.config(model=model_config, data={"name": dataset.name, "tokenizer": tokenizer.to_dict()}),
-        evaluate=lambda m: {"validation_loss": nats_per_character(m, validation, tokenizer, runtime)},
+        evaluate=lambda m: {
+            "validation_loss": text_loss(
+                m, validation, tokenizer, runtime, continuous=dataset.continuous
+            ).nats_per_character
+        },
         on_log=job.on_log,
         title=job.recipe,
     )
@@ -132,7 +139,8 @@ def train(job: Job) -> Session:
 
 def load_data(settings: TextGPTSettings, *needed: str) -> TextSet:
     """The data set of a run; raises DataError where one of the splits that are needed holds nothing."""
-    dataset = load_text(settings.data, settings.data_filter)
+    options = {} if settings.documents == "lines" else {"documents": settings.documents}
+    dataset = load_text(settings.data, settings.data_filter, **options)
     for split in needed:
         if not dataset.splits.get(split):
             sizes = {name: len(documents) for name, documents in dataset.splits.items()}
@@ -150,41 +158,6 @@ def make_tokenizer(settings: TextGPTSettings, documents: Sequence[str]) -> Token
     return CharTokenizer.from_text(documents)
 
 
-@torch.no_grad()
-def nats_per_character(
-    model: nn.Module, documents: Sequence[str], tokenizer: Tokenizer, runtime: Runtime, batch_size: int = 64
-) -> float:
-    """Mean surprise per character of `documents`, each seen from its beginning, the newline at its end included.
-
-    A document longer than the context is cut into pieces; each piece after the first begins with the last
-    token of the piece before.
-    """
-    plain = cast(GPT, runtime.unwrap(model))
-    length = plain.config.context_length
-    lines = [one_line(document) + SEPARATOR for document in documents]
-    pieces = []
-    for line in lines:
-        ids = tokenizer.encode(SEPARATOR + line)
-        pieces += [ids[i : i + length + 1] for i in range(0, len(ids) - 1, length)]
-    pieces.sort(key=len)
-    total = 0.0
-    for begin in range(0, len(pieces), batch_size):
-        tokens, mask = padded(pieces[begin : begin + batch_size])
-        tokens, mask = tokens.to(runtime.device), mask.to(runtime.device)
-        with runtime.autocast():
-            logits = model(tokens[:, :-1])
-        total += float(cross_entropy_nats(logits, tokens[:, 1:], mask[:, 1:]) * mask[:, 1:].sum())
-    return total / sum(map(len, lines))
-
-
-def padded(pieces: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Id lists as one (B, T) tensor, zeros at their right ends, and the mask (B, T) of what is real."""
-    width = max(map(len, pieces))
-    tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in pieces])
-    mask = torch.tensor([[True] * len(ids) + [False] * (width - len(ids)) for ids in pieces])
-    return tokens, mask
-
-
 def rebuild(tree: dict[str, Any]) -> tuple[GPT, Tokenizer]:
     """The model and the tokenizer of a loaded checkpoint."""
     model = GPT(from_dict(GPTConfig, tree["config"]["model"]))
@@ -192,28 +165,30 @@ def rebuild(tree: dict[str, Any]) -> tuple[GPT, Tokenizer]:
 
 
 def evaluate(tree: dict[str, Any]) -> dict[str, float]:
-    """Test loss in nats per character; on toy-comments also against the grammar that the comments come from."""
+    """The test loss in three units, baselines beside it, and what the model's own comments are worth.
+
+    On toy-comments that is said by the grammar that the comments come from, whose entropy is the floor under the loss;
+    of other sets, by how varied they are and by what they copy (`text_evaluation.writing_metrics`).
+    """
     settings = from_dict(TextGPTSettings, tree["config"]["settings"])
     dataset = load_data(settings, "test")
     model, tokenizer = rebuild(tree)
     model.load_state_dict(weights_of(tree))
     runtime = Runtime(settings.loop)
     model = model.to(runtime.device).eval()
-    nats = nats_per_character(model, dataset.documents("test"), tokenizer, runtime)
-    if dataset.name != toy_comments.NAME:
-        return {"test_loss": nats}
-    floor = toy_comments.comment_grammar().entropy_per_character_nats()
-    newline = tokenizer.encode(SEPARATOR)
-    written = sample_tokens(
-        model,
-        [newline] * settings.evaluation_samples,
-        max_new_tokens=300,
-        stop_id=newline[0],
-        generator=torch.Generator(runtime.device).manual_seed(settings.loop.seed),
-    )
-    comments = [tokenizer.decode(ids) for ids in written]
-    against = {"test_loss": nats, "floor": floor, "loss_over_floor": nats / floor}
-    return against | toy_comments.grade(comments, dataset.documents("train"))
+    test = dataset.documents("test")[: settings.test_documents]
+    training = some_of(dataset.documents("train"))
+    continuous = dataset.continuous
+    measured = text_loss(model, test, tokenizer, runtime, continuous=continuous).metrics("test")
+    written = write(model, tokenizer, settings.evaluation_samples, settings.loop.seed, continuous=continuous)
+    if dataset.name == toy_comments.NAME:
+        floor = toy_comments.comment_grammar().entropy_per_character_nats()
+        measured |= {"floor": floor, "loss_over_floor": measured["test_loss"] / floor}
+        return measured | baselines(training, test) | toy_comments.grade(written, training)
+    simpler = baselines(training, test)
+    if continuous:
+        training, test = [SEPARATOR.join(training)], stretches(SEPARATOR.join(test))
+    return measured | simpler | writing_metrics(written, training, test)
 
 
 RECIPE = Recipe(

@@ -177,8 +177,8 @@ def test_empty_wrong_and_mixed_folders(tmp_path):
     assert isinstance(load_folder(tmp_path, kind="images"), ImageSet)
     with pytest.raises(DataError, match=r"none of the files that can be read \(\.wav\)"):
         load_folder(tmp_path, kind="audio")
-    with pytest.raises(DataError, match="is a file; give the path of a folder"):
-        load_dataset(tmp_path / "a.txt")
+    with pytest.raises(DataError, match=r"is a file; give the path of a folder, or of a \.txt file"):
+        load_dataset(tmp_path / "a.png")
     with pytest.raises(DataError, match="is not there"):
         load_dataset(tmp_path / "nowhere")
 
@@ -198,3 +198,48 @@ def test_wrong_options_are_refused(options, message, tmp_path):
     put_text(tmp_path, {"a.txt": "x"})
     with pytest.raises(UsageError, match=message):
         load_dataset(tmp_path, **options)
+
+
+PLAY = "".join(f"line {i}\n\n" if i % 3 else f"line {i}\n" for i in range(100))
+
+
+def text_of(dataset: TextSet, *splits: str) -> str:
+    return "".join("\n".join(dataset.splits[split]) for split in splits)
+
+
+def test_a_text_as_a_whole_is_cut_at_eight_and_nine_tenths(tmp_path):
+    put_text(tmp_path, {"play.txt": PLAY.replace("\n", "\r\n")})
+    for path in (tmp_path, tmp_path / "play.txt"):
+        dataset = load_dataset(path, documents="whole")
+        assert dataset.continuous and dataset.name == ("play" if path.is_file() else tmp_path.name)
+        assert text_of(dataset, "train", "validation", "test") == PLAY
+        assert text_of(dataset, "test") == PLAY[len(PLAY) * 9 // 10 :]
+        assert text_of(dataset, "validation") == PLAY[len(PLAY) * 8 // 10 : len(PLAY) * 9 // 10]
+
+
+def test_several_files_and_given_splits_as_whole_texts(tmp_path):
+    put_text(tmp_path / "plain", {"b.txt": "second " * 20, "a.txt": "first " * 20})
+    dataset = load_folder(tmp_path / "plain", documents="whole")
+    assert text_of(dataset, "train", "validation", "test") == "first " * 20 + "\n" + "second " * 20
+    put_text(tmp_path / "given", {"train/a.txt": PLAY, "test/b.txt": "the end"})
+    dataset = load_folder(tmp_path / "given", documents="whole")
+    assert text_of(dataset, "test") == "the end"
+    assert text_of(dataset, "validation") == PLAY[len(PLAY) * 9 // 10 :]
+    assert text_of(dataset, "train", "validation") == PLAY
+    put_text(tmp_path / "given", {"stray.txt": "x"})
+    with pytest.raises(DataError, match=r"stray\.txt stands in none of them"):
+        load_folder(tmp_path / "given", documents="whole")
+
+
+def test_one_text_file_has_the_splits_that_it_has_in_its_folder(tmp_path):
+    put_text(tmp_path, {"lines.txt": "\n".join(f"line {i}" for i in range(60))})
+    dataset = load_folder(tmp_path / "lines.txt")
+    assert dataset.name == "lines" and not dataset.continuous
+    assert dataset.splits == load_folder(tmp_path).splits
+
+
+@pytest.mark.parametrize("text", ["", " \n\n \n"])
+def test_an_empty_text_as_a_whole_is_refused(tmp_path, text):
+    put_text(tmp_path, {"a.txt": text})
+    with pytest.raises(DataError, match="are all empty"):
+        load_folder(tmp_path, documents="whole")

@@ -279,6 +279,6 @@ def test_compiled_steps_are_the_same_mathematics():
 
 
 def test_compile_without_a_compiler_says_so(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(UsageError, match=r"compile=true needs a C\+\+ compiler"):
         problem.run_fit(compile=True)
