@@ -23,7 +23,7 @@ from aigc_course.paths import runs_dir
 from aigc_course.recipes.recipe import Job, Recipe, smoke, weights_of
 from aigc_course.recipes.text_evaluation import baselines, some_of, stretches, text_loss, write, writing_metrics
 from aigc_course.training import LoopSettings, Runtime, Session, fit
-from aigc_course.training.optimizers import muon_with_adamw
+from aigc_course.training.optimizers import adamw, muon_with_adamw
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,8 @@ class TextGPTSettings:
     bpe_vocab_size: int = 1536  # how many tokens there may be, where they are byte pairs
     model: GPTConfig = field(default_factory=lambda: GPTConfig(vocab_size=1))  # vocab_size: taken from the data
     loop: LoopSettings = field(default_factory=LoopSettings)
-    learning_rate: float = 1e-2  # peak, of AdamW: embeddings, biases, norms
+    optimizer: Literal["muon", "adamw"] = "muon"  # of the blocks' matrices; the rest has AdamW always
+    learning_rate: float = 1e-2  # peak, of AdamW: embeddings, biases, norms (of adamw alone a tenth is usual)
     muon_learning_rate: float = 2e-2  # peak, of Muon: the matrices of the blocks
     weight_decay: float = 0.1  # of the matrices of the blocks
     evaluation_documents: int = 500  # of the validation split, for the evaluations during training
@@ -117,9 +118,7 @@ def train(job: Job) -> Session:
     validation = dataset.documents("validation")[: settings.evaluation_documents]
     return fit(
         model,
-        muon_with_adamw(
-            model, settings.learning_rate, settings.weight_decay, muon_learning_rate=settings.muon_learning_rate
-        ),
+        make_optimizer(settings, model),
         batches,
         partial(next_token_step, tokens_per_character=len(made.ids) / made.num_characters),
         settings=loop,
@@ -135,6 +134,14 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
+
+
+def make_optimizer(settings: TextGPTSettings, model: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of a run."""
+    if settings.optimizer == "adamw":
+        return adamw(model, settings.learning_rate, settings.weight_decay)
+    muon_rate = settings.muon_learning_rate
+    return muon_with_adamw(model, settings.learning_rate, settings.weight_decay, muon_learning_rate=muon_rate)
 
 
 def load_data(settings: TextGPTSettings, *needed: str) -> TextSet:

@@ -1,4 +1,4 @@
-"""The optimizer of transformers here: Muon for the matrices inside, AdamW for the rest."""
+"""Optimizers of transformers: Muon for the matrices inside and AdamW for the rest, or AdamW for all."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,6 +34,14 @@ class Together(torch.optim.Optimizer):
         for optimizer, state in zip(self.optimizers, state_dict["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+
+def adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) for all; matrices decay, embeddings too, vectors do not."""
+    matrices = [p for p in model.parameters() if p.dim() >= 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, betas=(0.9, 0.99), fused=True)
 
 
 def muon_with_adamw(

@@ -46,6 +46,30 @@ def test_a_run_records_both_losses_in_a_constant_ratio(tmp_path: Path) -> None:
     assert run.history.rows[-1]["validation_loss"] == pytest.approx(run.history.rows[-1]["loss_per_character"], rel=0.5)
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_the_optimizer_follows_the_settings(tmp_path: Path, optimizer: str) -> None:
+    options = [f"optimizer={optimizer}", "loop.decay=constant", "loop.steps=12"]
+    run = recipes.train("text-gpt", profile="smoke", overrides=options, run_dir=tmp_path / "run")
+    state = checkpoint.load(run.directory / "last.safetensors")["optimizer"]["optimizer"]
+    assert ("optimizers" in state) == (optimizer == "muon")
+    losses = run.history.column("loss")[1]
+    assert losses[-1] < losses[0]
+
+
+def test_a_play_is_learned_as_one_text(tmp_path: Path) -> None:
+    lines = [f"SPEAKER {i % 3}:\n{'word ' * (i % 5)}end\n" for i in range(200)]
+    (tmp_path / "play.txt").write_text("\n".join(lines), "utf-8")
+    options = ["documents=whole", "tokens=characters", "loop.steps=20", "loop.decay=constant"]
+    run = recipes.train(
+        "text-gpt", profile="smoke", data=tmp_path / "play.txt", overrides=options, run_dir=tmp_path / "run"
+    )
+    tree = checkpoint.load(run.directory / "last.safetensors")
+    assert tree["config"]["data"]["name"] == "play"
+    metrics = recipes.evaluate(run)
+    assert 0 < metrics["test_loss"] < 1 and 0 < metrics["ngram_loss"] < 1
+    assert metrics["held_out_longest_copied_share_median"] == 1  # the lines come again and again
+
+
 def folder_of(path: Path, text: str) -> Path:
     path.mkdir()
     (path / "a.txt").write_text(text, "utf-8")

@@ -7,7 +7,7 @@ import torch
 
 from aigc_course.models.gpt import GPT, GPTConfig
 from aigc_course.training import LoopSettings
-from aigc_course.training.optimizers import muon_with_adamw
+from aigc_course.training.optimizers import adamw, muon_with_adamw
 from aigc_course.training.schedules import set_learning_rate
 
 
@@ -56,6 +56,18 @@ def test_a_restored_state_goes_on_bit_for_bit():
         step(model, optimizer, seed)
         step(other, restored, seed)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_adamw_alone_decays_matrices_and_no_vectors():
+    model, _ = make()
+    optimizer = adamw(model, learning_rate=0.5, weight_decay=0.1)
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    for name, p in model.named_parameters():
+        kept = 0.95 if p.dim() == 2 else 1.0  # 1 - 0.5 * 0.1
+        torch.testing.assert_close(p, kept * before[name])
 
 
 def test_no_closure():
