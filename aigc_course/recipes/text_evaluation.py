@@ -141,7 +141,7 @@ def writing_metrics(written: Sequence[str], training: Sequence[str], held_out: S
         held_out_…: the same of held-out documents, which nobody copied.
     """
     known, measured = set(training), {}
-    for prefix, texts in (("", written), ("held_out_", [one_line(d) for d in held_out[: len(written)]])):
+    for prefix, texts in (("", written), ("held_out_", held_out[: len(written)])):
         measured[f"{prefix}copied_rate"] = float(np.mean([text in known for text in texts]))
         measured[f"{prefix}longest_copied_share_median"] = float(np.median(copied_shares(texts, training)))
         measured[f"{prefix}distinct_2"] = distinct_ngrams(texts, 2)

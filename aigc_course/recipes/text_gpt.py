@@ -183,8 +183,8 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
     model.load_state_dict(weights_of(tree))
     runtime = Runtime(settings.loop)
     model = model.to(runtime.device).eval()
-    test = dataset.documents("test")[: settings.test_documents]
-    training = some_of(dataset.documents("train"))
+    test = [one_line(document) for document in dataset.documents("test")[: settings.test_documents]]
+    training = [one_line(document) for document in some_of(dataset.documents("train"))]
     continuous = dataset.continuous
     measured = text_loss(model, test, tokenizer, runtime, continuous=continuous).metrics("test")
     written = write(model, tokenizer, settings.evaluation_samples, settings.loop.seed, continuous=continuous)
