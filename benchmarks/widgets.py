@@ -5,6 +5,7 @@
 Explorers are found in aigc_course.widgets; those that need data get small random ones. Exits with 1 above the limit.
 """
 
+import dataclasses
 import statistics
 import sys
 import time
@@ -14,8 +15,13 @@ import torch
 from measure import machine, rounds
 
 from aigc_course import widgets
+from aigc_course.data.tokenizer import BPETokenizer
+from aigc_course.generators import TextGenerator
+from aigc_course.models.gpt import GPT
+from aigc_course.recipes import text_gpt
 from aigc_course.widgets.controls import Button, Choice, Control, LogSlider, Play, Slider, Toggle
 from aigc_course.widgets.explorer import Explorer
+from aigc_course.widgets.writing import Line
 
 LIMIT_SECONDS = 0.1
 
@@ -42,6 +48,7 @@ def made(name: str) -> Explorer:
         "CodeExplorer": lambda: (decoder(generator), torch.randn(500, 8, generator=generator)),
         "AttentionViewer": lambda: ((torch.randn(4, 4, 24, 24, generator=generator) + causal).softmax(-1), tokens),
         "SamplingExplorer": lambda: (3 * torch.randn(24, generator=generator), tokens),
+        "WritingExplorer": lambda: (untrained_writer(), "the cat"),
     }
     explorer: Explorer = getattr(widgets, name)(*arguments.get(name, tuple)())
     return explorer
@@ -51,6 +58,14 @@ def decoder(generator: torch.Generator) -> Callable[[torch.Tensor], torch.Tensor
     """A linear map from codes (B, 8) to images (B, 1, 28, 28) in [0, 1]."""
     weights = torch.randn(8, 784, generator=generator)
     return lambda codes: (codes.float() @ weights).sigmoid().reshape(-1, 1, 28, 28)
+
+
+def untrained_writer() -> TextGenerator:
+    """A model of the quick profile's size with random weights, which never ends a text early."""
+    tokenizer = BPETokenizer.from_text("the cat sat on the mat, the hat", vocab_size=1536)
+    settings = text_gpt.profile("quick").model
+    model = GPT(dataclasses.replace(settings, vocab_size=len(tokenizer)))
+    return TextGenerator(model, tokenizer)
 
 
 def redraw_seconds(explorer: Explorer, count: int) -> list[float]:
@@ -77,7 +92,9 @@ def two_values(control: Control) -> list[object]:
         return [options[-1], options[0]]
     if isinstance(control, Toggle):
         return [not control.value, control.value]
-    return [1, 2] if isinstance(control, Play) else []
+    if isinstance(control, Play):
+        return [1, 2]
+    return ["the dog", control.value] if isinstance(control, Line) else []
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ _MODULES = {
     "ELBOExplorer": "elbo",
     "AttentionViewer": "attention",
     "SamplingExplorer": "sampling",
+    "WritingExplorer": "writing",
 }
 
 __all__ = list(_MODULES)
