@@ -8,7 +8,6 @@ rounds. "modern" is another architecture of the same size, and reported apart. R
 """
 
 import contextlib
-import importlib.util
 import io
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from types import ModuleType
 
 import torch
 from measure import ratio, report, rounds, side_by_side
+from nanogpt import model_module
 
 from aigc_course.models.gpt import GPT, GPTConfig
 from aigc_course.models.sampling import sample_tokens
@@ -27,17 +27,6 @@ SIZES = {  # layers, heads, width, context, batch
     "4 layers, 128 wide, context 64, batch 16": (4, 4, 128, 64, 16),
     "6 layers, 384 wide, context 256, batch 1": (6, 6, 384, 256, 1),
 }
-
-
-def peer_module(path: Path) -> ModuleType:
-    """nanoGPT's model.py as a module."""
-    spec = importlib.util.spec_from_file_location("nanogpt_model", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise SystemExit(f"there is no Python file {path}; give the path of nanoGPT's model.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["nanogpt_model"] = module  # its dataclass looks for itself there
-    spec.loader.exec_module(module)
-    return module
 
 
 def peer(module: ModuleType, size: tuple[int, int, int, int, int]) -> Callable[[], int]:
@@ -74,7 +63,7 @@ def ours(kind: str, size: tuple[int, int, int, int, int]) -> Callable[[], int]:
 def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         raise SystemExit("give the path of nanoGPT's model.py: python benchmarks/generation.py PATH [--rounds 3]")
-    module, timings, ratios = peer_module(Path(sys.argv[1])), {}, {}
+    module, timings, ratios = model_module(Path(sys.argv[1])), {}, {}
     for name, size in SIZES.items():
         torch.manual_seed(0)
         ways = {f"{name}: nanoGPT": peer(module, size)}

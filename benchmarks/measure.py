@@ -76,10 +76,15 @@ def report(title: str, timings: dict[str, Timing], ratios: dict[str, tuple[float
         low, high = min(timing.rates), max(timing.rates)
         print(f"  {timing.name:32s} {timing.median:12,.0f} {timing.unit}/s   ({low:,.0f} to {high:,.0f})")
     for name, (median, low, high) in ratios.items():
-        print(f"  {name:32s} {median:12.1f} ×   ({low:.1f} to {high:.1f})")
-    if path := _arguments().json:
+        print(f"  {name:32s} {median:12.2f} ×   ({low:.2f} to {high:.2f})")
+    if path := json_path():
         values = {"title": title, "machine": machine(), "ratios": ratios}
         write_json(path, values | {"timings": [asdict(timing) for timing in timings.values()]})
+
+
+def json_path() -> Path | None:
+    """The file of --json PATH."""
+    return _arguments().json
 
 
 def rounds(default: int) -> int:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,26 @@ def test_a_play_is_learned_as_one_text(tmp_path: Path) -> None:
     metrics = recipes.evaluate(run)
     assert 0 < metrics["test_loss"] < 1 and 0 < metrics["ngram_loss"] < 1
     assert metrics["held_out_longest_copied_share_median"] == 1  # the lines come again and again
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun with gloo needs Unix here")
+@pytest.mark.parametrize(("optimizer", "tolerance"), [("adamw", 2e-6), ("muon", 1e-4)])  # Muon orthogonalises in bf16
+def test_two_processes_learn_what_one_does(tmp_path: Path, optimizer: str, tolerance: float) -> None:
+    settings = ["loop.precision=fp32", "loop.log_every=1", "loop.decay=constant", "loop.warmup_steps=0"]
+    rows = []
+    for processes, more in ((1, []), (2, ["loop.accumulate=2"])):
+        directory = tmp_path / str(processes)
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        command += ["-m", "aigc_course.cli", "train", "text-gpt", "--profile", "smoke", "--run-dir", str(directory)]
+        options = [f"optimizer={optimizer}", "learning_rate=3e-3", *settings, *more]
+        command += [part for option in options for part in ("--set", option)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        rows.append(checkpoint.load(directory / "last.safetensors")["history"]["rows"])
+    one, two = rows
+    assert len(one) == 6 and one[0]["loss"] - one[-1]["loss"] > 0.1, "losses that do not move would always agree"
+    assert [row["loss"] for row in two] == pytest.approx([row["loss"] for row in one], rel=tolerance)
+    assert two[-1]["validation_loss"] == pytest.approx(one[-1]["validation_loss"], rel=tolerance)
 
 
 def folder_of(path: Path, text: str) -> Path:

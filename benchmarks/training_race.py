@@ -1,0 +1,167 @@
+"""Training against nanoGPT in its own CPU setting: whole processes, start to evaluated model, in alternating rounds.
+
+The text is cut at 8 and 9 tenths. nanoGPT trains on the first nine, its own way; the course on the first eight, and its
+settings were chosen on the ninth. Both are measured on the last tenth, by which nobody chose anything, in windows of
+the context, 64 characters. A loop's time is its number of steps times the median of its steps' times. "same step" has
+nanoGPT's architecture, batch and optimizer, for the tokens a second. Run it on an idle machine:
+
+    python benchmarks/training_race.py PATH/TO/nanoGPT TEXT.txt [--rounds 3] [--json PATH]
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nanogpt
+from measure import json_path, machine, rounds
+
+from aigc_course.data import load_text
+from aigc_course.files import write_json
+from aigc_course.recipes import text_gpt
+from aigc_course.recipes.recipe import weights_of
+from aigc_course.recipes.text_evaluation import text_loss
+from aigc_course.training import LoopSettings, Runtime, checkpoint
+
+PEER_TOKENS = 12 * 64  # of one of its steps
+COMMON = ("documents=whole", "tokens=characters", "model.context_length=64", "evaluation_documents=1000000")
+MODERN = (
+    "model.activation=relu2",
+    "model.qk_norm=true",
+    "model.bias=false",
+    "model.tied_head=false",
+    "model.zero_init=true",
+    "learning_rate=3e-2",
+    "loop.warmup_steps=10",
+)
+WAYS = {
+    "same size": (*MODERN, "model.n_layers=4", "loop.batch_size=16", "loop.steps=240"),
+    "hashed n-grams": (
+        *MODERN,
+        "model.n_layers=1",
+        "model.hashed_ngrams=8192",
+        "model.ngram_sizes=[2,3,4]",
+        "loop.batch_size=32",
+        "loop.steps=60",
+    ),
+    "same step": (
+        "model.n_layers=4",
+        "model.position=learned",
+        "model.bias=false",
+        "optimizer=adamw",
+        "learning_rate=1e-3",
+        "loop.batch_size=12",
+        "loop.steps=300",
+        "loop.decay=cosine",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """What one process of `aigc-course train` did."""
+
+    seconds: float
+    step_seconds: float
+    steps: int
+    tokens: int  # of a step
+    loss: float  # nats per character on the last tenth
+    parameters: int
+
+
+def train(text: Path, settings: tuple[str, ...], seed: int, folder: Path) -> Ours:
+    """Run the command of a user, and measure the model that it leaves."""
+    run_dir = folder / f"run-{time.monotonic_ns()}"
+    options = [*COMMON, *settings, f"loop.seed={seed}", "loop.log_every=1", "loop.checkpoint_every=0"]
+    command = [sys.executable, "-m", "aigc_course.cli", "train", "text-gpt", "--profile", "quick", "--data", str(text)]
+    command += ["--run-dir", str(run_dir), *(part for option in options for part in ("--set", option))]
+    environment = {**os.environ, "AIGC_RUNS": str(run_dir / "tokens")}  # the text is tokenized anew in each run
+    begin = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    seconds = time.perf_counter() - begin
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return measured(run_dir, text, seconds)
+
+
+def measured(run_dir: Path, text: Path, seconds: float) -> Ours:
+    tree = checkpoint.load(run_dir / "last.safetensors", only=("config", "model", "ema"))
+    model, tokenizer = text_gpt.rebuild(tree)
+    model.load_state_dict(weights_of(tree))
+    runtime = Runtime(LoopSettings(precision="fp32"))
+    test = load_text(str(text), documents="whole").documents("test")
+    loss = text_loss(model.eval(), test, tokenizer, runtime, continuous=True).nats_per_character
+    times = [row["seconds"] for row in json.loads((run_dir / "history.json").read_text())]
+    loop = tree["config"]["settings"]["loop"]
+    return Ours(
+        seconds=seconds,
+        step_seconds=statistics.median(b - a for a, b in pairwise(times)),
+        steps=loop["steps"],
+        tokens=loop["batch_size"] * model.config.context_length,
+        loss=loss,
+        parameters=sum(p.numel() for p in model.parameters()),
+    )
+
+
+def main() -> None:
+    if len(sys.argv) < 3 or sys.argv[1].startswith("-") or sys.argv[2].startswith("-"):
+        raise SystemExit("give nanoGPT's folder and a text: python benchmarks/training_race.py PATH TEXT.txt")
+    peer, text = Path(sys.argv[1]), Path(sys.argv[2])
+    theirs: list[nanogpt.PeerRun] = []
+    their_losses: list[float] = []
+    ours: dict[str, list[Ours]] = {name: [] for name in WAYS}
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = nanogpt.prepare(peer, text.read_text("utf-8"), Path(scratch))
+        for number in range(rounds(3)):
+            theirs.append(nanogpt.train(copy))
+            their_losses.append(nanogpt.full_loss(theirs[-1]))
+            print(f"round {number + 1}  nanoGPT {theirs[-1]} loss {their_losses[-1]:.4f}", file=sys.stderr)
+            for name, settings in WAYS.items():
+                ours[name].append(train(text, settings, number, Path(scratch)))
+                print(f"round {number + 1}  {name} {ours[name][-1]}", file=sys.stderr)
+    values = results(theirs, their_losses, ours)
+    print(json.dumps({"machine": machine(), **values}, indent=2))
+    if path := json_path():
+        write_json(path, {"machine": machine(), **values})
+
+
+def results(theirs: list[nanogpt.PeerRun], their_losses: list[float], ours: dict[str, list[Ours]]) -> dict[str, Any]:
+    """Medians over the rounds, and the medians of the ratios, each of two runs of the same round."""
+    found: dict[str, Any] = {
+        "nanoGPT": {
+            "process_seconds": [round(run.seconds, 1) for run in theirs],
+            "loop_seconds": median(run.steps * run.step_seconds for run in theirs),
+            "step_ms": median(1000 * run.step_seconds for run in theirs),
+            "loss": [round(loss, 4) for loss in their_losses],
+        }
+    }
+    for name, runs in ours.items():
+        pairs = list(zip(theirs, runs, strict=True))
+        rate = median((r.tokens / r.step_seconds) / (PEER_TOKENS / t.step_seconds) for t, r in pairs)
+        found[name] = {
+            "parameters": runs[0].parameters,
+            "process_seconds": [round(run.seconds, 1) for run in runs],
+            "loop_seconds": median(run.steps * run.step_seconds for run in runs),
+            "step_ms": median(1000 * run.step_seconds for run in runs),
+            "loss": [round(run.loss, 4) for run in runs],
+            "process_ratio": median(t.seconds / r.seconds for t, r in pairs),
+            "loop_ratio": median(t.steps * t.step_seconds / (r.steps * r.step_seconds) for t, r in pairs),
+            "tokens_a_second_ratio": rate,
+        }
+    return found
+
+
+def median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
+if __name__ == "__main__":
+    main()
