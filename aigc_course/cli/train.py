@@ -12,7 +12,9 @@ def train(
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="A data set's name or a folder of your own files.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A data set's name, or a folder of your own files (or a text file).")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as loop.steps=500; may be repeated."),
