@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -16,7 +17,7 @@ from aigc_course.data.sets import TextSet
 from aigc_course.data.text_files import Documents
 from aigc_course.data.token_file import one_line, prepare_tokens
 from aigc_course.data.tokenizer import SEPARATOR, BPETokenizer, CharTokenizer, Tokenizer, tokenizer_from_dict
-from aigc_course.errors import DataError
+from aigc_course.errors import DataError, UsageError
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.models.gpt import GPT, GPTConfig
 from aigc_course.paths import runs_dir
@@ -147,13 +148,19 @@ def make_optimizer(settings: TextGPTSettings, model: nn.Module) -> torch.optim.O
 def load_data(settings: TextGPTSettings, *needed: str) -> TextSet:
     """The data set of a run; raises DataError where one of the splits that are needed holds nothing."""
     options = {} if settings.documents == "lines" else {"documents": settings.documents}
+    if options and not Path(settings.data).expanduser().exists():
+        raise UsageError(
+            f"documents={settings.documents} says how to read text files, but data is {settings.data!r}; "
+            "use documents=lines, or give the path of a file or folder"
+        )
     dataset = load_text(settings.data, settings.data_filter, **options)
     for split in needed:
         if not dataset.splits.get(split):
             sizes = {name: len(documents) for name, documents in dataset.splits.items()}
+            what = "text" if dataset.continuous else "documents"
             raise DataError(
-                f"{dataset.name} has no documents for {split}: {sizes}. Three documents or more fill all splits, and "
-                "each line of a text file that is not empty is one; add text"
+                f"{dataset.name} has no {what} for {split}: {sizes}. Three documents or more fill all splits, and "
+                "each line of a text file that is not empty is one (with documents=whole it is cut); add text"
             )
     return dataset
 

@@ -31,6 +31,11 @@ class Runtime:
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
         self.strategy = settings.strategy
+        if settings.batch_size % (self.world * settings.accumulate):
+            raise UsageError(
+                f"a batch of {settings.batch_size} examples cannot be cut into {settings.accumulate} equal parts "
+                f"for each of {self.world} processes; change batch_size or accumulate"
+            )
         self.device = _find_device(settings.device)
         self.dtype = _find_dtype(settings.precision, self.device)
         self.compile = settings.compile
@@ -90,13 +95,9 @@ class Runtime:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def parts(self, batch: dict[str, torch.Tensor], count: int, model: nn.Module) -> Iterator[dict[str, torch.Tensor]]:
-        """The batch in `count` equal parts; several processes exchange gradients in the last part's backward pass.
-
-        Raises: UsageError when the batch cannot be cut so.
-        """
+        """The batch in `count` equal parts; several processes exchange gradients in the last part's backward pass."""
         size = len(next(iter(batch.values())))
-        if size % count:
-            raise UsageError(f"a batch of {size} examples in each process cannot be cut into {count} equal parts")
+        assert size % count == 0, (size, count)
         for number in range(count):
             last = number == count - 1
             if isinstance(model, DistributedDataParallel):

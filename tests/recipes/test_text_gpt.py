@@ -121,6 +121,11 @@ def test_too_little_text_is_one_clear_message(tmp_path: Path, text: str, message
     assert not (tmp_path / "run").exists()
 
 
+def test_how_to_read_files_is_no_question_for_a_data_set(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="documents=whole says how to read text files, but data is 'toy-comments'"):
+        recipes.train("text-gpt", profile="smoke", overrides=["documents=whole"], run_dir=tmp_path / "run")
+
+
 def test_one_character_again_and_again_can_be_learned(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "mine", "aaaa\n" * 60)
     run = recipes.train(

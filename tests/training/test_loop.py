@@ -241,9 +241,10 @@ def test_a_batch_in_parts_is_the_same_step(parts):
         assert session.history.column(name)[1] == pytest.approx(whole.history.column(name)[1], rel=1e-4)
 
 
-def test_a_batch_that_cannot_be_cut_equally_is_refused():
-    with pytest.raises(UsageError, match="16 examples in each process cannot be cut into 3 equal parts"):
-        problem.run_fit(accumulate=3)
+def test_a_batch_that_cannot_be_cut_equally_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="16 examples cannot be cut into 3 equal parts for each of 1 processes"):
+        problem.run_fit(tmp_path, accumulate=3)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="accumulate is 0, but must be at least 1"):
         problem.settings(accumulate=0)
     with pytest.raises(UsageError, match="fit_gan takes whole batches"):
