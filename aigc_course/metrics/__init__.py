@@ -1,8 +1,21 @@
 """How good a model is: likelihoods in comparable units, and what generated examples are worth."""
 
 from aigc_course.metrics.bounds import active_units, iwae_bound
+from aigc_course.metrics.class_scores import (
+    class_histogram,
+    classifier_score,
+    classifier_score_in_splits,
+    expected_total_variation,
+    total_variation_from_uniform,
+)
 from aigc_course.metrics.classification import accuracy, confusion_matrix, precision_per_class, recall_per_class
+from aigc_course.metrics.estimate import Estimate
+from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
+from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
+from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
 from aigc_course.metrics.likelihood import bits_per_byte, bits_per_dim, mean_and_standard_error, perplexity
+from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
+from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
 
 __all__ = [
     "perplexity",
@@ -15,4 +28,24 @@ __all__ = [
     "accuracy",
     "recall_per_class",
     "precision_per_class",
+    "Estimate",
+    "FeatureStatistics",
+    "frechet_distance",
+    "frechet_floor",
+    "FrechetExtrapolation",
+    "frechet_extrapolation",
+    "kernel_distance",
+    "kernel_distance_in_subsets",
+    "ManifoldScores",
+    "precision_recall",
+    "expected_coverage",
+    "Neighbours",
+    "nearest_neighbours",
+    "Memorisation",
+    "memorisation",
+    "classifier_score",
+    "classifier_score_in_splits",
+    "class_histogram",
+    "total_variation_from_uniform",
+    "expected_total_variation",
 ]
