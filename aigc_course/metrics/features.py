@@ -13,7 +13,13 @@ _ROUNDING = 1e-13  # of |x|² + |y|²: what |x|² - 2xy + |y|² leaves between e
 
 
 def require_features(features: Mapping[str, Tensor], *, minimum: int = 1) -> None:
-    """Raise UsageError unless each, by its name, is (N, D) of finite numbers, N >= `minimum`, with one D for all."""
+    """Raise UsageError unless each, by its name, is (N, D) of finite numbers, N >= `minimum`, with one D for all.
+
+    All must be on one device.
+    """
+    if len({values.device for values in features.values()}) > 1:
+        given = ", ".join(f"{name} on {values.device}" for name, values in features.items())
+        raise UsageError(f"{given}: move all to one device, as with .cpu()")
     for name, values in features.items():
         if values.ndim != 2 or values.shape[1] == 0:
             raise UsageError(f"{name} is {tuple(values.shape)}; give (N, D), one row per example: x.flatten(1)")

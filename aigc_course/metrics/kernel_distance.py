@@ -60,7 +60,7 @@ def _kernel_sum(x: Tensor, y: Tensor, chunk_size: int, pairs: bool = False) -> f
     for begin in range(0, len(x), chunk_size):
         rows = to_float64(x[begin : begin + chunk_size])
         for first in range(0, len(y), chunk_size):
-            columns = to_float64(y[first : first + chunk_size]).to(rows.device)
+            columns = to_float64(y[first : first + chunk_size])
             kernel = (rows @ columns.T / x.shape[1] + 1).pow_(3)
             if pairs and first == begin:
                 kernel.fill_diagonal_(0)

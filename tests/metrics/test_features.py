@@ -55,6 +55,7 @@ def test_shuffling_permutes_rows_and_follows_its_generator():
         ({"real": torch.zeros(0, 3)}, "real holds 0 examples; at least 1"),
         ({"real": torch.zeros(5, 3), "fake": torch.zeros(5, 4)}, r"real \(5, 3\), fake \(5, 4\)"),
         ({"real": torch.tensor([[1.0], [torch.nan], [torch.inf]])}, "NaN or infinity in 2 of 3 rows"),
+        ({"real": torch.zeros(5, 3), "fake": torch.zeros(5, 3, device="meta")}, "real on cpu, fake on meta: move all"),
         ({"real": torch.zeros(2, 3, dtype=torch.bool)}, "real is torch.bool"),
     ],
 )
