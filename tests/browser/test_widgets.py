@@ -6,13 +6,15 @@ from aigc_course.paths import course_root
 from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_notebook
 from tests.browser.test_lab import CLEAR, READY, RUN_ALL, _errors
 
-MUST_HOLD_WIDGETS = ("01", "02", "04", "05", "06")
+MUST_HOLD_WIDGETS = ("01", "02", "04", "05", "06", "07")
 RUN_SECONDS = 240
 ANSWER_MILLISECONDS = 10_000
 PANEL = ".jp-OutputArea-output .widget-vbox:has(> img.widget-image)"
 SLIDER = ".noUi-handle"
 DROPDOWN = "select"
+LINE = "input[type=text]:not(.widget-readout)"
 LABEL = "xpath=ancestor::*[contains(@class, 'widget-inline-hbox')][1]/label"
+TYPED = "zz top"  # no notebook's prompt
 SLIDER_KEYS = ("PageUp", "PageDown")
 # JupyterLab takes arrow keys for itself while a list is closed.
 DROPDOWN_KEYS = ("Alt+ArrowDown ArrowDown Enter", "Alt+ArrowDown ArrowUp Enter")
@@ -26,11 +28,11 @@ PICTURE = """async image => {
 
 
 def notebooks_with_widgets():
-    """The first six learners' notebooks that import a widget, and those that must."""
+    """The learners' notebooks up to 07 that import a widget, and those that must."""
     found = {}
     for path in notebook_files(notebooks_dir()):
         number = path.stem.split("_")[0]
-        if "01" <= number <= "06":
+        if "01" <= number <= "07":
             source = "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
             if "aigc_course.widgets" in source or number in MUST_HOLD_WIDGETS:
                 found[number] = path
@@ -86,6 +88,7 @@ def move_all(panel):
             moved.append(move(panel, slider, SLIDER_KEYS))
         press(panel, target, back)
         moved.append(target)
+    moved += [retype(panel, target) for target in usable(panel, LINE)]
     return moved + [move(panel, target, SLIDER_KEYS) for target in usable(panel, SLIDER)]
 
 
@@ -100,6 +103,22 @@ def usable(panel, kind):
 
 def move(panel, target, keys):
     press(panel, target, press_until_changed(panel, target, keys))
+    return target
+
+
+def retype(panel, target):
+    """Type another text, and then the old one; what is written follows the text."""
+    line = panel.locator(target[0]).nth(target[1])
+    old = line.input_value()
+    before = settled(panel)
+    for text, expected in ((TYPED, True), (old, False)):
+        line.fill(text)
+        for _ in range(60):
+            if (picture(panel) != before) == expected:
+                break
+            panel.page.wait_for_timeout(50)
+        assert (picture(panel) != before) == expected, f"{text!r} was typed, and the picture did not follow"
+        assert text in panel.locator('[role="status"]').inner_text()
     return target
 
 
