@@ -5,6 +5,7 @@ of pytorch-fid: numpy's mean and covariance, then `scipy.linalg.sqrtm` of the pr
 
 Memory: statistics of 50,000 × 2048 features (as wide as Inception-v3's) in batches of 250, in a process of its own; the
 limit is 2 GB. The features are random: their making is part of what is measured, a network is not.
+Run it on an idle machine:
 
     python benchmarks/frechet.py [--rounds 5] [--json PATH]
 """
