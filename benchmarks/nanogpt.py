@@ -97,6 +97,6 @@ def full_loss(run: PeerRun, batch_size: int = 64) -> float:
     windows = torch.from_numpy(np.lib.stride_tricks.sliding_window_view(ids, length + 1)[::length].copy())
     total = 0.0
     for part in windows.split(batch_size):
-        _, loss = model(part[:, :-1], part[:, 1:])
+        _, loss = model(part[:, :-1].contiguous(), part[:, 1:].contiguous())
         total += loss.item() * len(part)
     return total / len(windows)

@@ -1,12 +1,11 @@
 """Training against nanoGPT in its own CPU setting: whole processes, start to evaluated model, in alternating rounds.
 
-The text is cut at 8 and 9 tenths. nanoGPT trains on the first nine, its own way; the course on the first eight, and its
-settings were chosen on the ninth. Both are measured on the last tenth, by which nobody chose anything, in windows of
-the context, 64 tokens. A loop's time is its number of steps times the median of its steps' times. "same step" has
-nanoGPT's architecture, batch and optimizer, for the tokens a second; "quick profile" is what a user gets who changes
-nothing, with byte pairs as tokens. Run it on an idle machine:
+Both train on the first nine tenths of the text, as nanoGPT does, and are measured on the last one, in windows of the
+context; the settings were chosen by training on the first eight and looking at the ninth. A loop's time is its number
+of steps times the median of its steps' times. "same step" has nanoGPT's architecture, batch and optimizer, for the
+tokens a second; "a minute" is what about a minute of training gives. Run it on an idle machine:
 
-    python benchmarks/training_race.py PATH/TO/nanoGPT TEXT.txt [--rounds 3] [--json PATH]
+    python benchmarks/training_race.py PATH/TO/nanoGPT TEXT.txt [--rounds 3] [--json PATH]          (a round is a seed)
 """
 
 import json
@@ -25,16 +24,13 @@ from typing import Any
 import nanogpt
 from measure import json_path, machine, rounds
 
-from aigc_course.data import load_text
 from aigc_course.files import write_json
-from aigc_course.recipes import text_gpt
-from aigc_course.recipes.recipe import weights_of
-from aigc_course.recipes.text_evaluation import text_loss
-from aigc_course.training import LoopSettings, Runtime, checkpoint
+from aigc_course.training import checkpoint
 
 PEER_TOKENS = 12 * 64  # of one of its steps
-CHARACTERS = ("tokens=characters", "evaluation_documents=1000000")
+COMMON = ("documents=whole", "tokens=characters", "evaluation_documents=1000000", "model.context_length=64")
 MODERN = (
+    *COMMON,
     "model.activation=relu2",
     "model.qk_norm=true",
     "model.bias=false",
@@ -44,9 +40,8 @@ MODERN = (
     "loop.warmup_steps=10",
 )
 WAYS = {
-    "same size": (*CHARACTERS, *MODERN, "model.n_layers=4", "loop.batch_size=16", "loop.steps=240"),
+    "same size": (*MODERN, "model.n_layers=4", "loop.batch_size=16", "loop.steps=210"),
     "hashed n-grams": (
-        *CHARACTERS,
         *MODERN,
         "model.n_layers=1",
         "model.hashed_ngrams=8192",
@@ -55,7 +50,7 @@ WAYS = {
         "loop.steps=60",
     ),
     "same step": (
-        *CHARACTERS,
+        *COMMON,
         "model.n_layers=4",
         "model.position=learned",
         "model.bias=false",
@@ -65,7 +60,17 @@ WAYS = {
         "loop.steps=300",
         "loop.decay=cosine",
     ),
-    "quick profile": (),
+    "a minute": (
+        *MODERN,
+        "model.n_layers=3",
+        "model.hashed_ngrams=4096",
+        "model.ngram_sizes=[2]",
+        "model.context_length=128",
+        "learning_rate=1e-2",
+        "loop.warmup_steps=30",
+        "loop.batch_size=32",
+        "loop.steps=800",
+    ),
 }
 
 
@@ -77,14 +82,23 @@ class Ours:
     step_seconds: float
     steps: int
     tokens: int  # of a step
-    loss: float  # nats per character on the last tenth
+    loss: float  # nats per character on the last tenth, evaluated in the process itself
     parameters: int
 
 
+def in_tenths(text: str, folder: Path) -> Path:
+    """A folder of the text's first nine tenths for training and its last for validation, cut as nanoGPT does."""
+    cut = int(len(text) * 0.9)
+    for split, part in (("train", text[:cut]), ("validation", text[cut:])):
+        (folder / "text" / split).mkdir(parents=True)
+        (folder / "text" / split / "text.txt").write_text(part, "utf-8")
+    return folder / "text"
+
+
 def train(text: Path, settings: tuple[str, ...], seed: int, folder: Path) -> Ours:
-    """Run the command of a user, and measure the model that it leaves."""
+    """Run the command of a user, which evaluates at its end, and read what it left."""
     run_dir = folder / f"run-{time.monotonic_ns()}"
-    options = ["documents=whole", *settings, f"loop.seed={seed}", "loop.log_every=1", "loop.checkpoint_every=0"]
+    options = [*settings, f"loop.seed={seed}", "loop.log_every=1", "loop.checkpoint_every=0"]
     command = [sys.executable, "-m", "aigc_course.cli", "train", "text-gpt", "--profile", "quick", "--data", str(text)]
     command += ["--run-dir", str(run_dir), *(part for option in options for part in ("--set", option))]
     environment = {**os.environ, "AIGC_RUNS": str(run_dir / "tokens")}  # the text is tokenized anew in each run
@@ -93,25 +107,21 @@ def train(text: Path, settings: tuple[str, ...], seed: int, folder: Path) -> Our
     seconds = time.perf_counter() - begin
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return measured(run_dir, text, seconds)
+    return measured(run_dir, seconds)
 
 
-def measured(run_dir: Path, text: Path, seconds: float) -> Ours:
-    tree = checkpoint.load(run_dir / "last.safetensors", only=("config", "model", "ema"))
-    model, tokenizer = text_gpt.rebuild(tree)
-    model.load_state_dict(weights_of(tree))
-    runtime = Runtime(LoopSettings(precision="fp32"))
-    test = load_text(str(text), documents="whole").documents("test")
-    loss = text_loss(model.eval(), test, tokenizer, runtime, continuous=True).nats_per_character
-    times = [row["seconds"] for row in json.loads((run_dir / "history.json").read_text())]
-    loop = tree["config"]["settings"]["loop"]
+def measured(run_dir: Path, seconds: float) -> Ours:
+    tree = checkpoint.load(run_dir / "last.safetensors", only=("config", "model"))
+    rows = json.loads((run_dir / "history.json").read_text())
+    times = [row["seconds"] for row in rows]
+    settings = tree["config"]["settings"]
     return Ours(
         seconds=seconds,
         step_seconds=statistics.median(b - a for a, b in pairwise(times)),
-        steps=loop["steps"],
-        tokens=loop["batch_size"] * model.config.context_length,
-        loss=loss,
-        parameters=sum(p.numel() for p in model.parameters()),
+        steps=settings["loop"]["steps"],
+        tokens=settings["loop"]["batch_size"] * settings["model"]["context_length"],
+        loss=rows[-1]["validation_loss"],
+        parameters=sum(weight.numel() for weight in tree["model"]["model"].values()),
     )
 
 
@@ -124,12 +134,13 @@ def main() -> None:
     ours: dict[str, list[Ours]] = {name: [] for name in WAYS}
     with tempfile.TemporaryDirectory() as scratch:
         copy = nanogpt.prepare(peer, text.read_text("utf-8"), Path(scratch))
+        folder = in_tenths(text.read_text("utf-8"), Path(scratch))
         for number in range(rounds(3)):
             theirs.append(nanogpt.train(copy))
             their_losses.append(nanogpt.full_loss(theirs[-1]))
             print(f"round {number + 1}  nanoGPT {theirs[-1]} loss {their_losses[-1]:.4f}", file=sys.stderr)
             for name, settings in WAYS.items():
-                ours[name].append(train(text, settings, number, Path(scratch)))
+                ours[name].append(train(folder, settings, number, Path(scratch)))
                 print(f"round {number + 1}  {name} {ours[name][-1]}", file=sys.stderr)
     values = results(theirs, their_losses, ours)
     print(json.dumps({"machine": machine(), **values}, indent=2))

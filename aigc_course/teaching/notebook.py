@@ -63,7 +63,7 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
     for cell in result.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in _CELL_METADATA})
         if cell.cell_type == "code":
-            cell.outputs = _progress_at_its_end(cell.outputs)
+            cell.outputs = _joined(_progress_at_its_end(cell.outputs))
         for output in cell.get("outputs", []):
             if "metadata" in output:
                 output.metadata = nbformat.from_dict({})
@@ -83,6 +83,17 @@ def _progress_at_its_end(outputs: list[NotebookNode]) -> list[NotebookNode]:
     shown = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     kept = [output for output in outputs if output.get("name") != "stdout"]
     return [*kept, nbformat.v4.new_output("stream", name="stdout", text=shown)]
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """`outputs` with neighbouring pieces of one stream as one: text that was written bit by bit."""
+    found: list[NotebookNode] = []
+    for output in outputs:
+        if found and output.output_type == "stream" == found[-1].output_type and output.name == found[-1].name:
+            found[-1] = nbformat.v4.new_output("stream", name=output.name, text=found[-1].text + output.text)
+        else:
+            found.append(output)
+    return found
 
 
 def parse_cell(source: str) -> ast.Module:

@@ -74,10 +74,13 @@ def restore_rng(state: dict[str, Any], runtime: Runtime, otherwise: int) -> None
 
 
 def check_same_config(saved: dict[str, Any], given: dict[str, Any], where: str) -> None:
-    """Raise CheckpointError unless both agree in all but the number of steps and the device."""
+    """Raise CheckpointError unless both agree in all but the number of steps and the device.
+
+    Settings that the saved run did not have yet are new, and have their defaults: they don't differ.
+    """
     old, new = _flatten(saved), _flatten(given)
     free = ("loop.steps", "loop.device")
-    differing = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k) and not k.endswith(free))
+    differing = sorted(k for k in old if old[k] != new.get(k) and not k.endswith(free))
     if differing:
         first = "; ".join(f"{key}: {old.get(key)!r} there, {new.get(key)!r} now" for key in differing[:3])
         raise CheckpointError(f"{where} belongs to a run with other settings ({first}). Resume with the same settings.")

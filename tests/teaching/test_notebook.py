@@ -30,6 +30,14 @@ def test_the_text_of_a_file_is_plain(text):
     assert written.endswith("}\n") and not written.endswith("\n\n")
 
 
+def test_a_stream_that_came_in_pieces_is_one():
+    made = notebook("write()")
+    pieces = [("stdout", "so "), ("stdout", "it "), ("stderr", "oh"), ("stdout", "goes\n"), ("stdout", "on")]
+    made.cells[0].outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in pieces]
+    joined = [(output.name, output.text) for output in cleaned(made).cells[0].outputs]
+    assert joined == [("stdout", "so it "), ("stderr", "oh"), ("stdout", "goes\non")]
+
+
 def test_a_progress_bar_is_kept_in_its_last_state_and_addresses_go():
     made = notebook("train()")
     made.cells[0].outputs = [
