@@ -99,6 +99,7 @@ def run_fit_gan(
     plain=False,
     discriminator_step=discriminator_step,
     generator_step=generator_step,
+    n_dis=1,
     **changes,
 ):
     loop = settings(**{"grad_clip": 0.0, "evaluate_every": 0, **changes})
@@ -113,6 +114,7 @@ def run_fit_gan(
         draw=draw,
         discriminator_step=discriminator_step,
         generator_step=generator_step,
+        n_dis=n_dis,
         settings=loop,
         runtime=runtime,
         run_dir=run_dir,
