@@ -34,7 +34,7 @@ _OF_GENERATORS: dict[str, Callable[..., torch.Tensor]] = {
     "wasserstein": generator_hinge,
 }
 _COMPARED = 64  # images of a batch that are searched for copies; more would cost more and tell little
-_COLLAPSED = 0.25  # relative distance below which a generator counts as collapsed
+_COLLAPSED = 0.25  # relative distance; on toy-shapes 0.10 to 0.15 where dcgan draws one image a class, else 0.86 to 1.5
 
 
 def draw(generator: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:

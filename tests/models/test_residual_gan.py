@@ -204,8 +204,7 @@ def test_examples_are_independent_in_evaluation_mode():
 
 @pytest.mark.parametrize("config", [SMALL, replace(SNGAN, n_classes=0)])
 def test_channels_last_and_bfloat16_change_little(config):
-    generator, discriminator = pair(config)
-    generator.eval(), discriminator.eval()
+    generator, discriminator = (network.eval() for network in pair(config))
     z = torch.randn(8, 8)
     images = generator(z)
     logits = discriminator(images)

@@ -6,6 +6,12 @@ from torch import nn
 from aigc_course.training import LoopSettings, Runtime, fit, fit_gan
 
 
+def assert_equal(first: nn.Module, second: nn.Module) -> None:
+    """Equal weights and buffers, bit for bit."""
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
 class Stream:
     """The k-th batch as a function of k, for one of `world` processes."""
 
