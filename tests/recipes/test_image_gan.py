@@ -12,7 +12,7 @@ from aigc_course import load_generator, recipes
 from aigc_course.config import from_dict
 from aigc_course.data.sets import ImageSet
 from aigc_course.data.toy_shapes import make_toy_shapes
-from aigc_course.errors import UsageError
+from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.models.gan import GANConfig, Generator
 from aigc_course.models.residual_gan import ResidualGANConfig
 from aigc_course.recipes import gan_settings, image_gan
@@ -107,6 +107,11 @@ def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
         recipes.train("image-gan", profile="smoke", preset="sgan", run_dir=tmp_path / "run")
     with pytest.raises(UsageError, match="text-gpt has no presets"):
         recipes.train("text-gpt", profile="smoke", preset="sngan", run_dir=tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_another_preset(run: recipes.Run) -> None:
+    with pytest.raises(CheckpointError, match="other settings"):
+        recipes.train("image-gan", preset="sngan", run_dir=run.directory, resume=True)
 
 
 def test_a_checkpoint_from_before_there_were_architectures_still_loads(run: recipes.Run) -> None:
