@@ -12,6 +12,7 @@ def train(
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
     ] = None,
+    preset: Annotated[str | None, typer.Option(help="A paper's method: dcgan, sngan or modern, for image-gan.")] = None,
     data: Annotated[
         str | None, typer.Option(help="A data set's name, or a folder of your own files (or a text file).")
     ] = None,
@@ -27,7 +28,15 @@ def train(
     """Train a model; Ctrl-C saves and stops, --resume goes on."""
     from aigc_course import recipes
 
-    run = recipes.train(recipe, profile=profile, data=data, overrides=settings or [], resume=resume, run_dir=run_dir)
+    run = recipes.train(
+        recipe,
+        profile=profile,
+        preset=preset,
+        data=data,
+        overrides=settings or [],
+        resume=resume,
+        run_dir=run_dir,
+    )
     if run.interrupted:
         typer.echo(f"Stopped and saved. To go on: the same command with --resume --run-dir {run.directory}")
         raise typer.Exit(130)

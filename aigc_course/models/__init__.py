@@ -7,6 +7,7 @@ from aigc_course.models.gpt import GPT, GPTConfig, KVCache
 from aigc_course.models.gpt2_file import load_gpt2
 from aigc_course.models.linear_gaussian import LinearGaussian, probabilistic_pca
 from aigc_course.models.pca import PCA
+from aigc_course.models.residual_gan import ResidualDiscriminator, ResidualGANConfig, ResidualGenerator
 from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "Discriminator",
     "GANConfig",
     "Generator",
+    "ResidualDiscriminator",
+    "ResidualGANConfig",
+    "ResidualGenerator",
     "Autoencoder",
     "AutoencoderConfig",
     "PCA",

@@ -1,7 +1,8 @@
-"""Inputs of the models, checked: images of the configured shape, labels where and only where they are used."""
+"""Inputs of the models, checked, and how a class enters: one-hot, beside z, or by projection."""
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from aigc_course.errors import UsageError
 from aigc_course.losses.tensors import require_range
@@ -39,3 +40,30 @@ def one_hot(labels: Tensor | None, n_classes: int, like: Tensor, name: str = "la
         refuse_labels(labels, name)
         return like.new_zeros(like.shape[0], 0)
     return F.one_hot(require_labels(labels, n_classes, like.shape[0], name), n_classes).to(like.dtype)
+
+
+def beside_class(z: Tensor, labels: Tensor | None, embedding: nn.Embedding | None) -> Tensor:
+    """z (B, D) beside its class's vector (B, E): (B, D + E). Without an embedding, z alone.
+
+    Source: Mirza & Osindero 2014, arXiv:1411.1784, Sec. 3.2.
+    """
+    if embedding is None:
+        refuse_labels(labels)
+        return z
+    known = require_labels(labels, embedding.num_embeddings, z.shape[0])
+    return torch.cat([z, embedding(known)], dim=1)
+
+
+def with_projection(
+    logits: Tensor, features: Tensor, labels: Tensor | None, class_weights: nn.Embedding | None
+) -> Tensor:
+    """Logits (B,) plus the inner product of each class's weights with the features, summed over the image.
+
+    Args: features: (B, C, H, W). class_weights: n_classes vectors (C,), or None for an unconditional model.
+    Source: Miyato & Koyama 2018, arXiv:1802.05637, Eq. 3.
+    """
+    if class_weights is None:
+        refuse_labels(labels)
+        return logits
+    known = require_labels(labels, class_weights.num_embeddings, logits.shape[0])
+    return logits + (class_weights(known) * features.sum(dim=(2, 3))).sum(dim=1)

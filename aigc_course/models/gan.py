@@ -11,8 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from aigc_course.models.conditioning import refuse_labels, require_labels, require_shape
-from aigc_course.models.settings import require_at_least, require_class_count
+from aigc_course.models.conditioning import beside_class, require_shape, with_projection
+from aigc_course.models.settings import require_at_least, require_choice, require_class_count, require_power_of_two
+from aigc_course.models.spectral import normalise_spectra
 
 _SMALLEST = 4  # side of the image before the first transposed and after the last strided convolution
 
@@ -28,15 +29,14 @@ class GANConfig:
     n_classes: int = 0  # 0: unconditional
     upsample: Literal["transposed", "nearest"] = "transposed"  # DCGAN's way, or copied pixels and a convolution
     discriminator_norm: Literal["batch", "none"] = "batch"  # "none" where a gradient penalty keeps D smooth
+    spectral_norm: bool = False  # divide each weight of the discriminator by its largest singular value
 
     def __post_init__(self) -> None:
-        for name, allowed in (("upsample", ("transposed", "nearest")), ("discriminator_norm", ("batch", "none"))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, but must be one of {', '.join(allowed)}")
+        require_choice(("transposed", "nearest"), upsample=self.upsample)
+        require_choice(("batch", "none"), discriminator_norm=self.discriminator_norm)
         require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width)
         require_class_count(n_classes=self.n_classes)
-        if self.image_size < 8 or self.image_size & (self.image_size - 1):
-            raise ValueError(f"image_size = {self.image_size} is not allowed; it must be a power of two, at least 8")
+        require_power_of_two(8, image_size=self.image_size)
 
     @property
     def feature_maps(self) -> list[int]:
@@ -77,11 +77,7 @@ class Generator(nn.Module):
         Raises: UsageError if a shape is wrong, or labels are missing or out of place.
         """
         require_shape("z", z, self.config.latent_dim)
-        if self.label_embedding is None:
-            refuse_labels(labels)
-        else:
-            known = require_labels(labels, self.config.n_classes, z.shape[0])
-            z = torch.cat([z, self.label_embedding(known)], dim=1)  # (B, 2 latent_dim)
+        z = beside_class(z, labels, self.label_embedding)  # (B, 2 latent_dim)
         x = self.project(z).unflatten(1, (-1, _SMALLEST, _SMALLEST))  # (B, maps, 4, 4)
         x = self.upsample(self.project_norm(x))  # (B, width, image_size / 2, image_size / 2)
         return self.to_image(x).tanh()
@@ -101,6 +97,8 @@ class Discriminator(nn.Module):
         self.to_logit = nn.Linear(maps[-1] * _SMALLEST**2, 1)
         self.class_weights = nn.Embedding(config.n_classes, maps[-1]) if config.n_classes else None
         self.initialise()
+        if config.spectral_norm:
+            normalise_spectra(self)
 
     def initialise(self) -> None:
         """Draw the weights as DCGAN does, or by fan-in where no batch norm sets the scale."""
@@ -117,12 +115,7 @@ class Discriminator(nn.Module):
         require_shape("images", images, config.channels, config.image_size, config.image_size)
         features = self.downsample(self.from_image(images))  # (B, maps, 4, 4)
         logits = self.to_logit(features.flatten(1)).squeeze(1)  # (B,)
-        if self.class_weights is None:
-            refuse_labels(labels)
-            return logits
-        known = require_labels(labels, config.n_classes, images.shape[0])
-        # Projection: the class adds an inner product with the features, summed over the image.
-        return logits + (self.class_weights(known) * features.sum(dim=(2, 3))).sum(dim=1)
+        return with_projection(logits, features, labels, self.class_weights)
 
 
 class NearestConv2d(nn.Conv2d):

@@ -1,8 +1,8 @@
 """What a recipe is: named settings for each profile, a way to train, a way to evaluate."""
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -53,6 +53,7 @@ class Recipe:
     profile: Callable[[str], Any]  # profile name -> settings
     train: Callable[[Job], Session]
     evaluate: Callable[[dict[str, Any]], dict[str, float]]  # a loaded checkpoint -> metrics
+    presets: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # name -> a change of the settings
 
 
 def smoke(settings: Any, **changes: Any) -> Any:

@@ -43,6 +43,7 @@ def train(
     recipe: str,
     *,
     profile: str | None = None,
+    preset: str | None = None,
     data: str | Path | None = None,
     overrides: Iterable[str] = (),
     resume: bool = False,
@@ -54,6 +55,7 @@ def train(
     Args:
         recipe: "text-gpt", "image-gan", "image-vae" or "audio-vae".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
+        preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern".
         data: another data set than the profile's: a name or a folder.
         overrides: settings to change, as "loop.steps=500".
         resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run, with the run's own settings.
@@ -70,6 +72,8 @@ def train(
         profile = profile_name(profile)
         settings = chosen.profile(profile)
         directory = Path(run_dir) if run_dir else _new_directory(recipe, profile)
+    if preset is not None:
+        settings = _with_preset(chosen, preset, settings)
     if data is not None:
         settings = dataclasses.replace(settings, data=str(data))
     settings = config.override(settings, overrides)
@@ -116,6 +120,15 @@ def profile_name(given: str | None) -> str:
     if name not in PROFILES:
         raise unknown("profile", name, PROFILES)
     return name
+
+
+def _with_preset(recipe: Recipe, name: str, settings: Any) -> Any:
+    """The settings with a preset of the recipe put into them. Raises: UsageError when it has none of that name."""
+    if not recipe.presets:
+        raise UsageError(f"{recipe.name} has no presets; leave preset out")
+    if name not in recipe.presets:
+        raise unknown("preset", name, recipe.presets)
+    return recipe.presets[name](settings)
 
 
 def _saved_settings(recipe: Recipe, directory: Path) -> tuple[str, Any]:

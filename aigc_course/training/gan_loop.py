@@ -1,4 +1,4 @@
-"""The training loop for two players: draw once, then one step of the discriminator and one of the generator."""
+"""The training loop for two players: draw, then step the discriminator; after n_dis times, step the generator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +29,7 @@ def fit_gan(
     draw: Draw,
     discriminator_step: PlayerStep,
     generator_step: PlayerStep,
+    n_dis: int = 1,
     settings: LoopSettings,
     runtime: Runtime,
     run_dir: Path | None = None,
@@ -38,17 +39,22 @@ def fit_gan(
     on_log: Callable[[History], None] | None = None,
     title: str = "training",
 ) -> Session:
-    """Train both players, which `runtime.prepare` made ready, for `settings.steps` steps of each.
+    """Train both players, which `runtime.prepare` made ready, for `settings.steps` rounds.
 
-    `draw(generator, batch)` makes the fakes that both steps of the round learn from: drawing is a large part of the
-    work, so it is done once. The two step functions get `(discriminator, batch, fakes)` and return `(loss, metrics)`,
-    means over the batch. The discriminator's step gets the fakes cut off from the generator; in the generator's step
-    the discriminator's weights are frozen, so that no gradient is computed or left behind for them.
+    A round is `n_dis` steps of the discriminator, each on a batch of its own, then one of the generator, on the last
+    of these batches: round k takes the batches n_dis k to n_dis k + n_dis - 1. `draw(generator, batch)` makes a
+    batch's fakes; the last ones teach both players, because drawing is a large part of the work.
+
+    The two step functions get `(discriminator, batch, fakes)` and return `(loss, metrics)`, means over the batch. The
+    discriminator's step gets the fakes cut off from the generator; in the generator's step the discriminator's weights
+    are frozen, so that no gradient is computed or left behind for them.
 
     Returns and raises: as `fit`; the generator is the model that is averaged and evaluated.
     """
     if settings.strategy == "fsdp" and runtime.world > 1:
         raise UsageError("fit_gan shares its work by strategy 'ddp' only, not 'fsdp'")
+    if n_dis < 1:
+        raise UsageError(f"fit_gan takes at least one discriminator step a round, but n_dis is {n_dis}")
     if settings.accumulate > 1:
         raise UsageError(f"fit_gan takes whole batches (accumulate=1), but accumulate is {settings.accumulate}")
     session = Session(
@@ -68,12 +74,14 @@ def fit_gan(
         for step in session.steps():
             learning_rate = set_learning_rate(generator_optimizer, step, settings)
             set_learning_rate(discriminator_optimizer, step, settings)
-            batch = runtime.to_device(batches[step])
-
-            with runtime.autocast():
-                fakes = draw(generator, batch)
-                loss_d, metrics_d = discriminator_step(discriminator, batch, fakes.detach())
-            norm_d = runtime.step(loss_d, discriminator, discriminator_optimizer, clip=clip)
+            judged = []
+            for k in range(n_dis * step, n_dis * (step + 1)):
+                batch = runtime.to_device(batches[k])
+                with runtime.autocast():
+                    fakes = draw(generator, batch)
+                    loss_d, metrics_d = discriminator_step(discriminator, batch, fakes.detach())
+                norm_d = runtime.step(loss_d, discriminator, discriminator_optimizer, clip=clip)
+                judged.append({"discriminator_loss": loss_d, **metrics_d, "discriminator_grad_norm": norm_d})
 
             discriminator.requires_grad_(False)
             with runtime.autocast():
@@ -81,7 +89,8 @@ def fit_gan(
             norm_g = runtime.step(loss_g, generator, generator_optimizer, clip=clip)
             discriminator.requires_grad_(True)
 
-            losses = {"discriminator_loss": loss_d, "generator_loss": loss_g}
-            values = runtime.means({**losses, **metrics_d, **metrics_g})
-            session.finish_step(values | {"learning_rate": learning_rate}, norm_d + norm_g)
+            drawn = {"generator_loss": loss_g, **metrics_g, "generator_grad_norm": norm_g}
+            values = runtime.means(*judged) | runtime.means(drawn)
+            grad_norm = values["discriminator_grad_norm"] + norm_g  # not finite when any step's was not
+            session.finish_step(values | {"learning_rate": learning_rate}, grad_norm)
     return session

@@ -103,11 +103,24 @@ def test_train_passes_every_option(recipes, capsys: pytest.CaptureFixture, tmp_p
         return SimpleNamespace(directory=tmp_path, metrics={"loss": 1.23456, "steps": 7}, interrupted=False)
 
     recipes.train = train
-    arguments = ["--profile", "smoke", "--data", "digits", "--set", "a.b=1", "--set", "c=2", "--resume"]
+    arguments = [
+        "--profile",
+        "smoke",
+        "--preset",
+        "p",
+        "--data",
+        "digits",
+        "--set",
+        "a.b=1",
+        "--set",
+        "c=2",
+        "--resume",
+    ]
     assert run("train", "text-gpt", *arguments, "--run-dir", str(tmp_path)) == 0
     assert seen == {
         "recipe": "text-gpt",
         "profile": "smoke",
+        "preset": "p",
         "data": "digits",
         "overrides": ["a.b=1", "c=2"],
         "resume": True,

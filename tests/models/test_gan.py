@@ -1,5 +1,7 @@
 """Generator and discriminator: shapes, ranges, conditioning, initialisation, learning, bad input."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -160,6 +162,18 @@ def test_wrong_shapes_are_named():
 def test_impossible_sizes_are_named(change, text):
     with pytest.raises(ValueError, match=text):
         GANConfig(**change)
+
+
+def test_spectral_norm_divides_by_the_largest_singular_value():
+    torch.manual_seed(0)
+    discriminator = Discriminator(replace(CLASSES, discriminator_norm="none", spectral_norm=True))
+    for _ in range(200):
+        logits = discriminator(torch.rand(3, 3, 16, 16), torch.arange(3))
+    assert logits.isfinite().all()
+    layers = [m for m in discriminator.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    for layer in [*layers, discriminator.class_weights]:
+        largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), ord=2)
+        torch.testing.assert_close(largest, torch.tensor(1.0), atol=0.02, rtol=0)
 
 
 def test_copied_pixels_and_a_convolution_are_one_transposed_convolution():

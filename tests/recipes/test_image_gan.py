@@ -1,17 +1,21 @@
 """image-gan: its two steps, its data handling, and a run from start to evaluation."""
 
+import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from aigc_course import recipes
+from aigc_course import load_generator, recipes
+from aigc_course.config import from_dict
 from aigc_course.data.sets import ImageSet
 from aigc_course.data.toy_shapes import make_toy_shapes
-from aigc_course.errors import UsageError
-from aigc_course.models.gan import Discriminator, GANConfig, Generator
-from aigc_course.recipes import image_gan
+from aigc_course.errors import CheckpointError, UsageError
+from aigc_course.models.gan import GANConfig, Generator
+from aigc_course.models.residual_gan import ResidualGANConfig
+from aigc_course.recipes import gan_settings, image_gan
 from aigc_course.training import LoopSettings, Runtime, checkpoint
 
 CONFIG = GANConfig(latent_dim=4, width=4, n_classes=10)
@@ -28,21 +32,99 @@ def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
     assert result["real_valid_rate"] == 1.0
 
 
-def test_resumed_run_is_the_straight_run(run: recipes.Run, tmp_path: Path) -> None:
+def assert_resumes(tmp_path: Path, **options: Any) -> None:
+    """A run stopped after 4 of 6 rounds, its last checkpoint after 3, goes on as if it had never been stopped."""
+
     def stop(history: Any) -> None:
         if history.rows[-1]["step"] == 4:
             raise KeyboardInterrupt
 
+    options = {"profile": "smoke", **options}
+    straight = recipes.train("image-gan", run_dir=tmp_path / "straight", **options)
+    options["overrides"] = [*options.get("overrides", ()), "loop.checkpoint_every=3"]
     with pytest.raises(KeyboardInterrupt):
-        recipes.train(
-            "image-gan", profile="smoke", run_dir=tmp_path, overrides=["loop.checkpoint_every=3"], on_log=stop
-        )
-    assert checkpoint.load(tmp_path / "last.safetensors")["step"] == 3
-    recipes.train("image-gan", run_dir=tmp_path, resume=True)
-    straight, resumed = (checkpoint.load(d / "last.safetensors") for d in (run.directory, tmp_path))
+        recipes.train("image-gan", run_dir=tmp_path / "parts", on_log=stop, **options)
+    assert checkpoint.load(tmp_path / "parts" / "last.safetensors")["step"] == 3
+    torch.manual_seed(99)  # whatever happened in between
+    recipes.train("image-gan", run_dir=tmp_path / "parts", resume=True)
+    expected, resumed = (checkpoint.load(d / "last.safetensors") for d in (straight.directory, tmp_path / "parts"))
     for player in ("generator", "discriminator"):
-        for name, weight in straight["model"][player].items():
+        for name, weight in expected["model"][player].items():
             assert torch.equal(weight, resumed["model"][player][name]), name
+
+
+def test_resumed_run_is_the_straight_run(tmp_path: Path) -> None:
+    assert_resumes(tmp_path)
+
+
+def test_a_run_with_augmentation_and_several_discriminator_steps_resumes_bit_for_bit(tmp_path: Path) -> None:
+    policy = 'augment=["brightness", "saturation", "contrast", "translation", "cutout"]'
+    assert_resumes(tmp_path, preset="sngan", overrides=["loop.batch_size=8", "n_dis=2", policy])
+
+
+@pytest.mark.parametrize("preset", ["dcgan", "sngan", "modern"])
+def test_each_preset_trains_and_its_generator_loads(preset: str, tmp_path: Path) -> None:
+    run = recipes.train("image-gan", profile="smoke", preset=preset, run_dir=tmp_path / "run")
+    row = run.history.rows[-1]
+    names = ("discriminator_grad_norm", "generator_grad_norm", "real_above_fake", "relative_distance", "collapsed")
+    assert all(math.isfinite(row[name]) for name in names)
+    assert 0 <= row["real_above_fake"] <= 1 and row["relative_distance"] > 0 and 0 <= row["collapsed"] <= 1
+    settings = checkpoint.load(run.directory / "last.safetensors", only=("config",))["config"]["settings"]
+    assert settings["architecture"] == ("dcgan" if preset == "dcgan" else "residual")
+    images = load_generator(run).generate_images(3, seed=0).tensor
+    assert images.shape == (3, 3, 32, 32)
+
+
+def test_a_preset_keeps_the_profiles_data_sizes_and_steps() -> None:
+    for name in ("quick", "laptop", "full"):
+        profile = image_gan.profile(name)
+        for preset in gan_settings.PRESETS.values():
+            settings = preset(profile)
+            assert (settings.data, settings.flip, settings.loop.steps) == (
+                profile.data,
+                profile.flip,
+                profile.loop.steps,
+            )
+            assert settings.network.width == (profile.model if preset is gan_settings.dcgan else profile.residual).width
+    sngan = gan_settings.sngan(image_gan.profile("quick"))
+    assert (sngan.loss, sngan.n_dis, sngan.beta1, sngan.beta2) == ("hinge", 5, 0.0, 0.9)
+    assert sngan.residual.spectral_norm and not gan_settings.modern(sngan).residual.spectral_norm
+
+
+def test_the_order_of_presets_does_not_matter() -> None:
+    """Whatever a preset decides, it decides in full: nothing of the one before is left, but the profile's part."""
+    quick = image_gan.profile("quick")
+    assert gan_settings.sngan(gan_settings.dcgan(quick)).residual == gan_settings.sngan(quick).residual
+    for last in (gan_settings.dcgan, gan_settings.sngan):
+        for before in (gan_settings.dcgan, gan_settings.sngan, gan_settings.modern):
+            first, then = last(quick), last(before(quick))
+            for name in ("architecture", "loss", "n_dis", "gradient_penalty", "augment", "beta1", "beta2", "network"):
+                assert getattr(first, name) == getattr(then, name), (last, before, name)
+
+
+def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown preset 'sgan'; did you mean 'sngan'"):
+        recipes.train("image-gan", profile="smoke", preset="sgan", run_dir=tmp_path / "run")
+    with pytest.raises(UsageError, match="text-gpt has no presets"):
+        recipes.train("text-gpt", profile="smoke", preset="sngan", run_dir=tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_another_preset(run: recipes.Run) -> None:
+    with pytest.raises(CheckpointError, match="other settings"):
+        recipes.train("image-gan", preset="sngan", run_dir=run.directory, resume=True)
+
+
+def test_a_checkpoint_from_before_there_were_architectures_still_loads(run: recipes.Run) -> None:
+    tree = checkpoint.load(run.directory / "last.safetensors")
+    settings = tree["config"]["settings"]
+    for name in ("architecture", "residual", "beta2", "n_dis", "penalised", "augment"):
+        del settings[name]
+    del settings["model"]["spectral_norm"], tree["config"]["model"]["spectral_norm"]
+    model = image_gan.rebuild(tree)
+    model.load_state_dict(tree["model"]["generator"])
+    assert isinstance(model, Generator)
+    smoke = dataclasses.replace(image_gan.profile("smoke"), residual=ResidualGANConfig())
+    assert from_dict(image_gan.ImageGANSettings, settings) == smoke
 
 
 def test_the_ranks_together_make_the_batch() -> None:
@@ -56,41 +138,6 @@ def test_the_ranks_together_make_the_batch() -> None:
         parts.append(image_gan.training_batches(settings, CONFIG, dataset, runtime)[1])
     for name, tensor in whole.items():
         assert torch.equal(torch.cat([part[name] for part in parts]), tensor), name
-
-
-def test_steps_leave_the_other_player_alone() -> None:
-    generator, discriminator = Generator(CONFIG), Discriminator(CONFIG)
-    runtime = Runtime(LoopSettings(device="cpu"))
-    batch = image_gan.training_batches(image_gan.profile("smoke"), CONFIG, make_toy_shapes(32, 1, 1), runtime)[0]
-    fakes = image_gan.draw(generator, batch)
-    image_gan.discriminator_step(discriminator, batch, fakes.detach(), gamma=1.0)[0].backward()
-    assert all(p.grad is None for p in generator.parameters())
-    assert all(p.grad is not None for p in discriminator.parameters())
-    discriminator.zero_grad()
-    discriminator.requires_grad_(False)
-    image_gan.generator_step(discriminator, batch, fakes)[0].backward()
-    assert all(p.grad is not None for p in generator.parameters())
-    assert all(p.grad is None for p in discriminator.parameters())
-
-
-def test_a_penalty_on_a_share_of_the_images_is_that_of_these_images() -> None:
-    """With gamma, the loss exceeds the plain one by gamma / 2 times R1 + R2, here taken from two images of eight."""
-    torch.manual_seed(0)
-    generator, discriminator = Generator(CONFIG).eval(), Discriminator(CONFIG).eval()
-    batch = {
-        "images": torch.rand(8, CONFIG.channels, CONFIG.image_size, CONFIG.image_size) * 2 - 1,
-        "z": torch.randn(8, CONFIG.latent_dim),
-        "labels": torch.arange(8) % CONFIG.n_classes,
-    }
-    fake = image_gan.draw(generator, batch).detach()
-    plain, _ = image_gan.discriminator_step(discriminator, batch, fake)
-    penalised, _ = image_gan.discriminator_step(discriminator, batch, fake, gamma=3.0, penalty_share=0.25)
-    slopes = []
-    for images in (batch["images"][:2], fake[:2]):
-        images = images.clone().requires_grad_()
-        (slope,) = torch.autograd.grad(discriminator(images, batch["labels"][:2]).sum(), images)
-        slopes.append(slope.square().sum(dim=(1, 2, 3)).mean())
-    torch.testing.assert_close(penalised - plain, 1.5 * sum(slopes), rtol=1e-4, atol=1e-6)
 
 
 def test_padding_is_black_centred_and_comes_off() -> None:
@@ -107,7 +154,15 @@ def test_images_must_be_square() -> None:
         image_gan.fitting_model(image_gan.profile("quick"), dataset)
 
 
-@pytest.mark.parametrize("setting", ["beta1=1.0", "gradient_penalty=-1.0", "penalty_share=0.0", "evaluation_samples=0"])
+@pytest.mark.parametrize(
+    "setting",
+    ["beta1=1.0", "gradient_penalty=-1.0", "penalty_share=0.0", "evaluation_samples=0", "n_dis=0", "beta2=1.0"],
+)
 def test_settings_out_of_range(setting: str) -> None:
     with pytest.raises(UsageError, match=setting.partition("=")[0]):
         recipes.train("image-gan", profile="smoke", overrides=[setting])
+
+
+def test_an_unknown_change_is_refused() -> None:
+    with pytest.raises(UsageError, match="augment is 'colour', but must be one of brightness"):
+        recipes.train("image-gan", profile="smoke", overrides=['augment=["colour"]'])

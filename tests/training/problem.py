@@ -6,6 +6,12 @@ from torch import nn
 from aigc_course.training import LoopSettings, Runtime, fit, fit_gan
 
 
+def assert_equal(first: nn.Module, second: nn.Module) -> None:
+    """Equal weights and buffers, bit for bit."""
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
 class Stream:
     """The k-th batch as a function of k, for one of `world` processes."""
 
@@ -99,6 +105,7 @@ def run_fit_gan(
     plain=False,
     discriminator_step=discriminator_step,
     generator_step=generator_step,
+    n_dis=1,
     **changes,
 ):
     loop = settings(**{"grad_clip": 0.0, "evaluate_every": 0, **changes})
@@ -113,6 +120,7 @@ def run_fit_gan(
         draw=draw,
         discriminator_step=discriminator_step,
         generator_step=generator_step,
+        n_dis=n_dis,
         settings=loop,
         runtime=runtime,
         run_dir=run_dir,

@@ -1,4 +1,4 @@
-"""`fit` and `fit_gan` against the loops written out, bit for bit; stop and resume against the straight run."""
+"""`fit` against the loop written out, bit for bit; stop and resume against the straight run."""
 
 import math
 import os
@@ -13,11 +13,7 @@ from aigc_course.training import checkpoint
 from aigc_course.training.schedules import learning_rate_factor
 
 from . import problem
-
-
-def assert_equal(first: torch.nn.Module, second: torch.nn.Module) -> None:
-    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
-        assert torch.equal(a, b), name
+from .problem import assert_equal
 
 
 def without_time(rows):
@@ -50,28 +46,6 @@ def test_fit_equals_the_naive_loop_bit_for_bit():
     assert session.history.rows[-1]["step"] == loop.steps
 
 
-def test_fit_gan_equals_the_naive_loop_bit_for_bit():
-    _, generator, discriminator = problem.run_fit_gan(warmup_steps=0, decay="constant")
-
-    g, d = problem.make_players()
-    optimizer_g = torch.optim.Adam(g.parameters(), lr=2e-3, betas=(0.5, 0.999))
-    optimizer_d = torch.optim.Adam(d.parameters(), lr=1e-3, betas=(0.5, 0.999))
-    torch.manual_seed(3)
-    for step in range(30):
-        batch = problem.Stream()[step]
-        fakes = g(batch["z"])
-        loss_d, _ = problem.discriminator_step(d, batch, fakes.detach())
-        optimizer_d.zero_grad()
-        loss_d.backward()
-        optimizer_d.step()
-        loss_g, _ = problem.generator_step(d, batch, fakes)
-        optimizer_g.zero_grad()
-        loss_g.backward()
-        optimizer_g.step()
-    assert_equal(generator, g)
-    assert_equal(discriminator, d)
-
-
 def stop_at(step: int):
     """A step function that sends this process a Ctrl-C while step `step` (0-based) runs."""
 
@@ -99,17 +73,6 @@ def test_ctrl_c_saves_and_resume_equals_the_straight_run(tmp_path, step):
         assert torch.equal(second.ema.average[name], value), name
     assert without_time(second.history.rows) == without_time(straight.history.rows)
     assert second.best == straight.best
-
-
-def test_two_players_resume_bit_for_bit(tmp_path):
-    options = {"ema_decay": 0.8, "decay": "constant"}
-    straight, *expected = problem.run_fit_gan(tmp_path / "straight", **options)
-    problem.run_fit_gan(tmp_path / "parts", steps=13, **options)
-    resumed, *actual = problem.run_fit_gan(tmp_path / "parts", resume=True, **options)
-    for one, other in zip(actual, expected, strict=True):
-        assert_equal(one, other)
-    for name, value in straight.ema.average.items():
-        assert torch.equal(resumed.ema.average[name], value), name
 
 
 def test_resume_in_bf16_is_bit_exact(tmp_path):
@@ -205,25 +168,6 @@ def test_history_csv_has_a_row_for_every_interval(tmp_path):
     steps, losses = session.history.column("validation_loss")
     assert steps == [10, 20, 30]
     assert all(0 < v < 5 for v in losses)
-
-
-def test_each_step_of_fit_gan_reaches_its_own_player_alone():
-    seen = []
-
-    def discriminator_step(discriminator, batch, fakes):
-        seen.append(("discriminator", fakes.requires_grad, [p.requires_grad for p in discriminator.parameters()]))
-        return problem.discriminator_step(discriminator, batch, fakes)
-
-    def generator_step(discriminator, batch, fakes):
-        seen.append(("generator", fakes.requires_grad, [p.requires_grad for p in discriminator.parameters()]))
-        return problem.generator_step(discriminator, batch, fakes)
-
-    _, generator, discriminator = problem.run_fit_gan(
-        steps=1, discriminator_step=discriminator_step, generator_step=generator_step
-    )
-    assert seen == [("discriminator", False, [True] * 4), ("generator", True, [False] * 4)]
-    assert all(p.requires_grad and p.grad is not None for p in discriminator.parameters())
-    assert all(p.grad is not None for p in generator.parameters())
 
 
 def plain_model():
