@@ -1,7 +1,13 @@
 """How good a model is: likelihoods in comparable units, and what generated examples are worth."""
 
 from aigc_course.metrics.bounds import active_units, iwae_bound
-from aigc_course.metrics.classification import accuracy, confusion_matrix, precision_per_class, recall_per_class
+from aigc_course.metrics.classification import (
+    accuracy,
+    confusion_matrix,
+    most_confused,
+    precision_per_class,
+    recall_per_class,
+)
 from aigc_course.metrics.likelihood import bits_per_byte, bits_per_dim, mean_and_standard_error, perplexity
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "active_units",
     "confusion_matrix",
     "accuracy",
+    "most_confused",
     "recall_per_class",
     "precision_per_class",
 ]

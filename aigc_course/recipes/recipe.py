@@ -53,6 +53,7 @@ class Recipe:
     profile: Callable[[str], Any]  # profile name -> settings
     train: Callable[[Job], Session]
     evaluate: Callable[[dict[str, Any]], dict[str, float]]  # a loaded checkpoint -> metrics
+    generates: bool = True  # whether `load_generator` makes something with its runs
 
 
 def smoke(settings: Any, **changes: Any) -> Any:
