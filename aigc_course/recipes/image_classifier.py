@@ -69,7 +69,7 @@ def profile(name: str) -> ImageClassifierSettings:
         data="cifar10",
         model=ImageClassifierConfig(width=32, feature_dim=128),
         loop=dataclasses.replace(
-            quick.loop, steps=3500, batch_size=128, warmup_steps=700, evaluate_every=700, ema_decay=0.98
+            quick.loop, steps=5250, batch_size=128, warmup_steps=1050, evaluate_every=1050, ema_decay=0.98
         ),
         flip=True,
     )
