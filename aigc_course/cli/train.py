@@ -8,7 +8,7 @@ import typer
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="text-gpt, image-gan, image-vae or audio-vae.")],
+    recipe: Annotated[str, typer.Argument(help="text-gpt, image-gan, image-vae, audio-vae or image-classifier.")],
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
     ] = None,
@@ -41,7 +41,10 @@ def train(
         typer.echo(f"Stopped and saved. To go on: the same command with --resume --run-dir {run.directory}")
         raise typer.Exit(130)
     _show(run.metrics)
-    typer.echo(f"\nThe run is in {run.directory}\nTry it: aigc-course generate {run.directory}")
+    next_step = (
+        "Try it: aigc-course generate" if recipes.get_recipe(recipe).generates else "Measure it: aigc-course evaluate"
+    )
+    typer.echo(f"\nThe run is in {run.directory}\n{next_step} {run.directory}")
 
 
 def evaluate(

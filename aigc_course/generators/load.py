@@ -8,7 +8,7 @@ import torch
 
 from aigc_course.errors import CheckpointError
 from aigc_course.generators.makers import AudioGenerator, ImageGenerator, TextGenerator
-from aigc_course.recipes import RECIPES, Run, audio_vae, checkpoint_path, image_gan, image_vae, text_gpt
+from aigc_course.recipes import RECIPES, Run, audio_vae, checkpoint_path, get_recipe, image_gan, image_vae, text_gpt
 from aigc_course.recipes.recipe import weights_of
 from aigc_course.training import checkpoint
 
@@ -18,7 +18,8 @@ AnyGenerator = TextGenerator | ImageGenerator | AudioGenerator
 def load_generator(run: Run | str | Path) -> AnyGenerator:
     """The generator in a run: a `Run`, its directory, or a checkpoint file.
 
-    Raises: CheckpointError when there is none, it is damaged, or a recipe made it that this version lacks.
+    Raises: CheckpointError when there is none, it is damaged, it generates nothing (a classifier), or a recipe made it
+        that this version lacks.
     """
     path = checkpoint_path(run)
     tree = checkpoint.load(path, only=("config", "model", "ema"))
@@ -29,8 +30,12 @@ def load_generator(run: Run | str | Path) -> AnyGenerator:
         "audio-vae": _audio_vae,
     }
     recipe = tree["config"].get("recipe")
+    if recipe in RECIPES and not get_recipe(recipe).generates:
+        raise CheckpointError(
+            f"{path} was made by {recipe!r}, which generates nothing; `aigc-course evaluate` measures it"
+        )
     if recipe not in loaders:
-        raise CheckpointError(f"{path} was made by {recipe!r}, not by one of {', '.join(RECIPES)}")
+        raise CheckpointError(f"{path} was made by {recipe!r}, not by one of {', '.join(loaders)}")
     return loaders[recipe](tree, str(path))
 
 

@@ -8,7 +8,13 @@ from aigc_course.metrics.class_scores import (
     expected_total_variation,
     total_variation_from_uniform,
 )
-from aigc_course.metrics.classification import accuracy, confusion_matrix, precision_per_class, recall_per_class
+from aigc_course.metrics.classification import (
+    accuracy,
+    confusion_matrix,
+    most_confused,
+    precision_per_class,
+    recall_per_class,
+)
 from aigc_course.metrics.estimate import Estimate
 from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
@@ -26,6 +32,7 @@ __all__ = [
     "active_units",
     "confusion_matrix",
     "accuracy",
+    "most_confused",
     "recall_per_class",
     "precision_per_class",
     "Estimate",

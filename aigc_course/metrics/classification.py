@@ -39,6 +39,20 @@ def precision_per_class(confusion: Tensor) -> Tensor:
     return _square(confusion).diagonal().double() / confusion.sum(dim=0).double()
 
 
+def most_confused(confusion: Tensor) -> tuple[int, int, float]:
+    """The true class and the other class that it is named as most often, and the share of its examples: 0 to 1.
+
+    Raises: UsageError when there are fewer than two classes.
+    """
+    n_classes = len(_square(confusion))
+    if n_classes < 2:
+        raise UsageError(f"a pair needs two classes, but the confusion matrix has {n_classes}")
+    shares = (confusion.double() / confusion.sum(dim=1, keepdim=True)).nan_to_num()  # a class may have no example
+    shares.fill_diagonal_(-1)
+    true, named = divmod(int(shares.argmax()), n_classes)
+    return true, named, shares[true, named].item()
+
+
 def _square(confusion: Tensor) -> Tensor:
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
         raise UsageError(f"a confusion matrix is square, but this is {tuple(confusion.shape)}")

@@ -54,6 +54,7 @@ class Recipe:
     train: Callable[[Job], Session]
     evaluate: Callable[[dict[str, Any]], dict[str, float]]  # a loaded checkpoint -> metrics
     presets: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # name -> a change of the settings
+    generates: bool = True  # whether `load_generator` makes something with its runs
 
 
 def smoke(settings: Any, **changes: Any) -> Any:

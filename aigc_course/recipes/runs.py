@@ -16,7 +16,13 @@ from aigc_course.recipes.recipe import PROFILES, Job, Recipe
 from aigc_course.training import History, checkpoint
 from aigc_course.training.session import BEST, LAST
 
-RECIPES = {"text-gpt": "text_gpt", "image-gan": "image_gan", "image-vae": "image_vae", "audio-vae": "audio_vae"}
+RECIPES = {
+    "text-gpt": "text_gpt",
+    "image-gan": "image_gan",
+    "image-vae": "image_vae",
+    "audio-vae": "audio_vae",
+    "image-classifier": "image_classifier",
+}
 """Recipe names and the modules beside this one that hold them."""
 
 
@@ -53,7 +59,7 @@ def train(
     """Train a model of the course.
 
     Args:
-        recipe: "text-gpt", "image-gan", "image-vae" or "audio-vae".
+        recipe: "text-gpt", "image-gan", "image-vae", "audio-vae" or "image-classifier".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern".
         data: another data set than the profile's: a name or a folder.

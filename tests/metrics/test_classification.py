@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aigc_course.errors import UsageError
-from aigc_course.metrics import accuracy, confusion_matrix, precision_per_class, recall_per_class
+from aigc_course.metrics import accuracy, confusion_matrix, most_confused, precision_per_class, recall_per_class
 
 LABELS = torch.tensor([0, 0, 0, 1, 1, 2])
 PREDICTED = torch.tensor([0, 0, 1, 1, 2, 0])
@@ -30,6 +30,15 @@ def test_they_agree_with_scikit_learn():
     assert accuracy(table) == pytest.approx(metrics.accuracy_score(labels, predicted), rel=1e-12)
     np.testing.assert_allclose(recall_per_class(table), metrics.recall_score(labels, predicted, average=None))
     np.testing.assert_allclose(precision_per_class(table), metrics.precision_score(labels, predicted, average=None))
+
+
+def test_the_most_confused_pair_is_by_share_of_the_true_class():
+    assert most_confused(TABLE) == (2, 0, 1.0)
+    assert most_confused(torch.tensor([[7, 3], [1, 1]])) == (1, 0, 0.5)
+    assert most_confused(torch.tensor([[3, 1], [0, 0]])) == (0, 1, 0.25)  # no example of the second class
+    assert most_confused(torch.eye(3))[2] == 0
+    with pytest.raises(UsageError, match="two classes"):
+        most_confused(torch.ones(1, 1))
 
 
 def test_a_class_without_examples_has_no_recall():

@@ -1,0 +1,239 @@
+"""`image-classifier`: a residual network that names what an image shows; its features carry the metrics of images."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aigc_course.config import from_dict
+from aigc_course.data.batches import ImageBatches
+from aigc_course.data.sets import ImageSet
+from aigc_course.errors import UsageError
+from aigc_course.files import write_json
+from aigc_course.losses.classification import categorical_nll
+from aigc_course.metrics.classification import confusion_matrix, most_confused
+from aigc_course.metrics.likelihood import mean_and_standard_error
+from aigc_course.models.image_classifier import ImageClassifier, ImageClassifierConfig
+from aigc_course.recipes.model_card import model_card
+from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke
+from aigc_course.recipes.trained_classifier import NAME, TrainedClassifier, from_tree
+from aigc_course.training import LoopSettings, Runtime, Session, checkpoint, fit
+from aigc_course.training.session import BEST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageClassifierSettings:
+    """Everything that decides what an `image-classifier` run does."""
+
+    data: str = "toy-shapes"  # an image data set, or a folder of images, all square
+    model: ImageClassifierConfig = field(
+        default_factory=ImageClassifierConfig
+    )  # channels, image_size, n_classes: data's
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    learning_rate: float = 0.1  # peak, of SGD with Nesterov momentum
+    momentum: float = 0.9
+    weight_decay: float = 5e-4  # of convolutions and the head, not of batch norm
+    label_smoothing: float = 0.1  # share of the probability that the target spreads evenly over all classes
+    flip: bool = False  # show the images mirrored half of the time; not where left and right make a class
+    pad: int = 0  # pixels that the images are moved by at most, along each axis
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, but must be above 0")
+        if not 0 < self.momentum < 1:
+            raise ValueError(f"momentum is {self.momentum}, but must be above 0 and below 1")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay is {self.weight_decay}, but must be at least 0")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}, but must be at least 0 and below 1")
+        if self.pad < 0:
+            raise ValueError(f"pad is {self.pad}, but must be at least 0")
+
+
+def profile(name: str) -> ImageClassifierSettings:
+    """The settings of a profile."""
+    quick = ImageClassifierSettings(
+        model=ImageClassifierConfig(width=16, feature_dim=128),
+        loop=LoopSettings(
+            steps=200, batch_size=64, warmup_steps=40, decay="linear", log_every=20, evaluate_every=100, ema_decay=0.95
+        ),
+        pad=2,
+    )
+    laptop = dataclasses.replace(
+        quick,
+        data="cifar10",
+        model=ImageClassifierConfig(width=32, feature_dim=128),
+        loop=dataclasses.replace(
+            quick.loop, steps=5250, batch_size=128, warmup_steps=1050, evaluate_every=1050, ema_decay=0.98
+        ),
+        flip=True,
+    )
+    full = dataclasses.replace(
+        laptop,
+        model=ImageClassifierConfig(width=128, feature_dim=384, depth=2),
+        loop=dataclasses.replace(
+            laptop.loop, steps=3000, batch_size=512, warmup_steps=600, evaluate_every=300, ema_decay=0.99
+        ),
+        learning_rate=0.2,
+        pad=4,
+    )
+    small = smoke(quick, model=ImageClassifierConfig(width=4, feature_dim=8), flip=True, pad=1)
+    return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
+
+
+def smoothed_targets(labels: Tensor, n_classes: int, smoothing: float) -> Tensor:
+    """Probabilities (B, K): 1 - smoothing for the true class, and `smoothing` spread evenly over all K classes.
+
+    Source: Szegedy et al. 2016, arXiv:1512.00567, section 7.
+    """
+    return (1 - smoothing) * F.one_hot(labels, n_classes).float() + smoothing / n_classes
+
+
+def classifier_step(
+    model: nn.Module, batch: dict[str, Tensor], *, label_smoothing: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Cross-entropy against smoothed labels, in nats per image.
+
+    The batch holds images (B, C, H, W) in [-1, 1] and labels (B,).
+    """
+    logits = model(batch["images"]).float()  # (B, K)
+    targets = smoothed_targets(batch["labels"], logits.shape[1], label_smoothing)
+    right = logits.detach().argmax(dim=1) == batch["labels"]
+    return categorical_nll(logits, targets).mean(), {"accuracy": right.float().mean()}
+
+
+def train(job: Job) -> Session:
+    """Train a classifier on the images of `settings.data`; at the end write its card beside the checkpoint."""
+    settings: ImageClassifierSettings = job.settings
+    loop = settings.loop
+    dataset = load_set(settings.data, ImageSet)
+    model_config = fitting_model(settings, dataset)
+    runtime = Runtime(loop)
+    torch.manual_seed(loop.seed)
+    network = ImageClassifier(model_config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = runtime.prepare(network)
+    session = fit(
+        model,
+        nesterov_sgd(model, settings),
+        training_batches(settings, dataset, runtime),
+        partial(classifier_step, label_smoothing=settings.label_smoothing),
+        settings=loop,
+        runtime=runtime,
+        run_dir=job.run_dir,
+        resume=job.resume,
+        config=job.config(model=model_config, data={"name": dataset.name, "class_names": list(dataset.class_names)}),
+        evaluate=lambda m: _validation(m, model_config, dataset, runtime),
+        on_log=job.on_log,
+        title=job.recipe,
+    )
+    if job.run_dir is not None and runtime.is_main and session.step == loop.steps:
+        write_card(job.run_dir)
+    return session
+
+
+def nesterov_sgd(model: nn.Module, settings: ImageClassifierSettings) -> torch.optim.SGD:
+    """SGD with Nesterov momentum; weight decay pulls on convolutions and the head alone."""
+    weights = [p for p in model.parameters() if p.dim() >= 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True)
+
+
+def training_batches(settings: ImageClassifierSettings, dataset: ImageSet, runtime: Runtime) -> ImageBatches:
+    """This process's part of what `classifier_step` takes, batch after batch."""
+    images, labels = dataset.split("train")
+    return ImageBatches(
+        images,
+        labels,
+        settings.loop.batch_size,
+        seed=settings.loop.seed,
+        rank=runtime.rank,
+        world=runtime.world,
+        flip=settings.flip,
+        pad=settings.pad,
+        device=runtime.device,
+    )
+
+
+def fitting_model(settings: ImageClassifierSettings, dataset: ImageSet) -> ImageClassifierConfig:
+    """The settings' model with the data's channels, size and number of classes.
+
+    Raises: UsageError when the images aren't square or too small, or show one class alone.
+    """
+    channels, height, width = dataset.image_shape
+    if height != width or height < 2**settings.model.stages:
+        smallest = 2**settings.model.stages
+        raise UsageError(
+            f"{NAME} takes square images of at least {smallest} x {smallest} pixels with "
+            f"{settings.model.stages} stages, but those of {dataset.name} are {height} x {width} (height x width); "
+            "crop or resize them, or set model.stages lower"
+        )
+    n_classes = len(dataset.class_names)
+    if n_classes < 2:
+        raise UsageError(
+            f"{dataset.name} has one class alone, {dataset.class_names[0]!r}: there is nothing to tell apart"
+        )
+    return dataclasses.replace(settings.model, channels=channels, image_size=height, n_classes=n_classes)
+
+
+def _validation(
+    model: nn.Module, config: ImageClassifierConfig, dataset: ImageSet, runtime: Runtime
+) -> dict[str, float]:
+    """Cross-entropy against the true labels, and accuracy, on the validation split."""
+    images, labels = dataset.split("validation")
+    with runtime.autocast():
+        logits = TrainedClassifier(model, config).logits(images)
+    right = logits.argmax(dim=1) == labels
+    return {
+        "validation_loss": categorical_nll(logits, labels).mean().item(),
+        "validation_accuracy": right.float().mean().item(),
+    }
+
+
+def evaluate(tree: dict[str, Any]) -> dict[str, float]:
+    """Loss and accuracy on the test split, with the accuracy's standard error, and where it errs most.
+
+    `flip_averaged_accuracy` is an extra: that of the mean of an image's and its mirror image's logits. The last entry
+    is the most confused pair, such as cat_named_dog: of one class's images, the share that is named as the other.
+    """
+    settings = from_dict(ImageClassifierSettings, tree["config"]["settings"])
+    dataset = load_set(settings.data, ImageSet)
+    images, labels = dataset.split("test")
+    classifier = from_tree(tree, "the checkpoint", Runtime(settings.loop).device)
+    logits = classifier.logits(images)
+    named = logits.argmax(dim=1)
+    accuracy, standard_error = mean_and_standard_error((named == labels).double())
+    result = {
+        "test_loss": categorical_nll(logits, labels).mean().item(),
+        "test_accuracy": accuracy,
+        "test_accuracy_standard_error": standard_error,
+    }
+    if settings.flip:
+        both = logits + classifier.logits(images.flip(-1))
+        result["flip_averaged_accuracy"] = (both.argmax(dim=1) == labels).double().mean().item()
+    true, other, share = most_confused(confusion_matrix(labels, named, len(dataset.class_names)))
+    return result | ({f"{dataset.class_names[true]}_named_{dataset.class_names[other]}": share} if share else {})
+
+
+def write_card(run_dir: Path) -> None:
+    """Write `card.json`: what the best checkpoint was trained on and what it reaches on the test split."""
+    path = run_dir / BEST
+    tree = checkpoint.load(path, only=("config", "model", "ema", "step"))
+    write_json(run_dir / "card.json", model_card(tree, path, evaluate(tree)))
+
+
+RECIPE = Recipe(
+    name=NAME,
+    kind="images",
+    summary="a residual network that names what an image shows; its features carry the metrics of images",
+    settings_type=ImageClassifierSettings,
+    profile=profile,
+    train=train,
+    evaluate=evaluate,
+    generates=False,
+)
