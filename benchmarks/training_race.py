@@ -87,9 +87,12 @@ class Ours:
 
 
 def in_tenths(text: str, folder: Path) -> Path:
-    """A folder of the text's first nine tenths for training and its last for validation, cut as nanoGPT does."""
+    """A folder of the text's first nine tenths for training and its last for validation, cut as nanoGPT does.
+
+    The last one stands there as test split too: where there is none, the training text would be cut for it.
+    """
     cut = int(len(text) * 0.9)
-    for split, part in (("train", text[:cut]), ("validation", text[cut:])):
+    for split, part in (("train", text[:cut]), ("validation", text[cut:]), ("test", text[cut:])):
         (folder / "text" / split).mkdir(parents=True)
         (folder / "text" / split / "text.txt").write_text(part, "utf-8")
     return folder / "text"

@@ -28,6 +28,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import aigc_course
 
     module = ModuleType("aigc_course.recipes")
+    module.get_recipe = lambda _name: SimpleNamespace(generates=True)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "aigc_course.recipes", module)
     monkeypatch.setattr(aigc_course, "recipes", module, raising=False)
     monkeypatch.delenv("AIGC_DEBUG", raising=False)
