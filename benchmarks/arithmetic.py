@@ -29,7 +29,7 @@ def megaflops(model: GPT, batch: int) -> int:
     """Millions of multiplications and additions in the matrix products of one step."""
     config = model.config
     tokens = batch * config.context_length
-    weights = sum(p.numel() for layer in linear_layers(model) for p in [layer.weight])
+    weights = sum(layer.weight.numel() for layer in linear_layers(model))
     attention = 12 * config.n_layers * config.context_length * config.d_model
     return tokens * (6 * weights + attention) // 1_000_000
 

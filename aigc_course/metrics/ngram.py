@@ -34,9 +34,8 @@ class NGram:
         if not text:
             raise UsageError("cannot fit an n-gram model to an empty text")
         self._characters = np.unique(_code_points(text))
-        base = self._base
-        if self.order * np.log2(base) > 63:
-            most = int(63 / np.log2(base))
+        base, most = self._base, longest_order(text)
+        if self.order > most:
             raise UsageError(f"order {self.order} is too long for {base - 2} different characters; at most {most}")
         codes = self._encode(text)
         self._levels = [_Level(_windows(codes, k, self.order, base), base) for k in range(1, self.order + 1)]
@@ -73,6 +72,11 @@ class NGram:
         places = np.searchsorted(self._characters, points)
         known = self._characters[np.minimum(places, len(self._characters) - 1)] == points
         return np.concatenate([np.zeros(self.order - 1, dtype=np.int64), np.where(known, places + 2, 1)])
+
+
+def longest_order(text: str) -> int:
+    """The longest order that an n-gram model of `text` can have: so many of its characters fit 63 bits."""
+    return int(63 / np.log2(len(set(text)) + 2))
 
 
 class _Level:

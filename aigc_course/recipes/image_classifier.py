@@ -131,7 +131,7 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
-    if job.run_dir is not None and runtime.is_main and session.step == loop.steps:
+    if job.run_dir is not None and runtime.is_main and not session.interrupted:
         write_card(job.run_dir)
     return session
 

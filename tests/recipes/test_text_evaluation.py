@@ -93,6 +93,12 @@ def test_baselines_know_what_they_have_seen() -> None:
     assert 0 < known["xz_bits_per_byte"] < 1 < 6 < other["xz_bits_per_byte"] < 12
 
 
+def test_a_text_of_very_many_characters_has_a_shorter_ngram() -> None:
+    signs = [chr(0x4E00 + i) for i in range(4000)]
+    found = baselines(["".join(signs[i : i + 40]) for i in range(0, 4000, 40)], ["".join(signs[:40])])
+    assert 0 < found["ngram_loss"] < math.log(4000)
+
+
 def test_only_so_much_of_a_huge_set_is_looked_at() -> None:
     documents = ["x" * 10] * 100
     assert some_of(documents) is documents
