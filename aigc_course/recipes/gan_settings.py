@@ -63,7 +63,13 @@ def profile(name: str) -> ImageGANSettings:
         model=GANConfig(latent_dim=16, width=24, upsample="nearest", discriminator_norm="none"),
         residual=ResidualGANConfig(latent_dim=16, width=8),
         loop=LoopSettings(
-            steps=1450, batch_size=32, decay="linear", log_every=50, checkpoint_every=500, ema_decay=0.997
+            steps=1450,
+            batch_size=32,
+            decay="linear",
+            log_every=50,
+            evaluate_every=300,
+            checkpoint_every=500,
+            ema_decay=0.997,
         ),
         generator_learning_rate=2e-3,
         discriminator_learning_rate=2e-3,
@@ -78,7 +84,7 @@ def profile(name: str) -> ImageGANSettings:
         flip=True,
         model=dataclasses.replace(quick.model, latent_dim=64, width=32),
         residual=dataclasses.replace(quick.residual, latent_dim=64, width=16),
-        loop=dataclasses.replace(quick.loop, steps=10000, batch_size=64, ema_decay=0.999),
+        loop=dataclasses.replace(quick.loop, steps=10000, batch_size=64, evaluate_every=250, ema_decay=0.999),
         generator_learning_rate=4e-4,
         discriminator_learning_rate=4e-4,
     )
@@ -86,7 +92,7 @@ def profile(name: str) -> ImageGANSettings:
         laptop,
         model=dataclasses.replace(quick.model, latent_dim=128, width=128),
         residual=dataclasses.replace(quick.residual, latent_dim=128, width=64),
-        loop=dataclasses.replace(laptop.loop, steps=100000, ema_decay=0.9995),
+        loop=dataclasses.replace(laptop.loop, steps=100000, evaluate_every=2500, ema_decay=0.9995),
         generator_learning_rate=2e-4,
         discriminator_learning_rate=2e-4,
     )
