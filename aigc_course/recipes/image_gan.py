@@ -19,6 +19,7 @@ from aigc_course.recipes.gan_settings import PRESETS, ImageGANSettings, profile
 from aigc_course.recipes.gan_steps import discriminator_step, draw, generator_step
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
+from aigc_course.recipes.timelapse import NUM_IMAGES, Timelapse, classes_in_rows
 from aigc_course.training import Runtime, Session, fit_gan
 
 NetworkConfig = GANConfig | ResidualGANConfig
@@ -42,7 +43,8 @@ def train(job: Job) -> Session:
         torch.optim.Adam(player.parameters(), lr=rate, betas=(settings.beta1, settings.beta2))
         for player, rate in zip((drawing, judging), rates, strict=True)
     )
-    return fit_gan(
+    lapse = _timelapse(job, runtime, model_config, dataset)
+    session = fit_gan(
         drawing,
         judging,
         adam_g,
@@ -64,9 +66,23 @@ def train(job: Job) -> Session:
         run_dir=job.run_dir,
         resume=job.resume,
         config=job.config(model=model_config, data=_description(dataset)),
-        on_log=job.on_log,
+        evaluate=lapse.evaluate,
+        on_log=lapse.on_log,
         title=job.recipe,
     )
+    lapse.finish()
+    return session
+
+
+def _timelapse(job: Job, runtime: Runtime, config: NetworkConfig, dataset: ImageSet) -> Timelapse:
+    """Pictures of the same z and classes while the generator learns, of the data's size."""
+    labels = classes_in_rows(config.n_classes)
+
+    def drawn(model: nn.Module) -> torch.Tensor:
+        images = sample_images(cast(AnyGenerator, model), labels, job.settings.loop.seed, num_images=NUM_IMAGES)
+        return crop_to((images + 1) / 2, dataset.image_shape[-1])
+
+    return Timelapse(job, runtime, drawn)
 
 
 def generator_of(config: NetworkConfig) -> AnyGenerator:

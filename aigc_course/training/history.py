@@ -17,7 +17,8 @@ class History:
     that a GPU is not made to wait at every step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run_dir: Path | None = None) -> None:
+        self.run_dir = run_dir  # where the run keeps its files; None: nowhere
         self.rows: list[dict[str, float]] = []
         self._pending: list[dict[str, torch.Tensor | float]] = []
 

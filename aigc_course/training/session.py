@@ -46,7 +46,7 @@ class Session:
     title: str = "training"
 
     def __post_init__(self) -> None:
-        self.history = History()
+        self.history = History(self.run_dir)
         self.step = 0  # steps done
         self.best: float | None = None
         self.interrupted = False

@@ -1,4 +1,4 @@
-"""Figures show the numbers they are given, with labelled axes; live plots redraw one picture in place."""
+"""Figures show the numbers they are given, with labelled axes."""
 
 import math
 from collections.abc import Iterator
@@ -10,12 +10,10 @@ import pytest
 import torch
 
 matplotlib.use("Agg")
-import IPython.display
 from matplotlib import pyplot as plt
 
-from aigc_course import plots
 from aigc_course.errors import UsageError
-from aigc_course.plots import LivePlot, plot_history, plot_images, plot_sound
+from aigc_course.plots import plot_history, plot_images, plot_sound
 from aigc_course.training import History
 
 ROWS = [
@@ -213,61 +211,3 @@ def test_wrong_sounds_are_refused() -> None:
     with pytest.raises(UsageError, match="not finite"):
         plot_sound(torch.full((800,), math.nan), 8000)
     assert not plt.get_fignums()
-
-
-class Screen:
-    """Stands for the notebook: what was displayed, what replaced it, and a clock."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.displayed: list[Any] = []
-        self.updates: list[Any] = []
-        self.now = 100.0
-        monkeypatch.setattr(plots, "in_notebook", lambda: True)
-        monkeypatch.setattr(plots.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(IPython.display, "display", self.display)
-
-    def display(self, thing: Any, *, display_id: bool) -> "Screen":
-        assert display_id
-        self.displayed.append(thing)
-        return self
-
-    def update(self, thing: Any) -> None:
-        self.updates.append(thing)
-
-
-def test_live_plot_redraws_one_png_at_most_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, live, history = Screen(monkeypatch), LivePlot(floor=1.0), History()
-    live(history)
-    assert not screen.displayed
-    for step, now in [(1, 100.0), (2, 100.9), (3, 101.0), (4, 101.5)]:
-        screen.now = now
-        history.append(step, now, {"loss": 3.0 - step / 4})
-        live(history)
-    assert len(screen.displayed) == 1 and len(screen.updates) == 1
-    history.append(4, 101.5, {"validation_loss": 2.5})
-    live(history)
-    assert len(screen.displayed) == 1 and len(screen.updates) == 2
-    shown = [picture.data for picture in screen.displayed + screen.updates]
-    assert all(data.startswith(b"\x89PNG") for data in shown) and len(set(shown)) == 3
-    assert not plt.get_fignums()
-
-
-def test_live_plot_draws_what_is_recorded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Screen(monkeypatch)
-    drawn = []
-    original = plots._draw_history
-    monkeypatch.setattr(plots, "_draw_history", lambda *given: drawn.append(original(*given)) or drawn[-1])
-    live = LivePlot(["validation_loss"], floor=2.0)
-    live(history_of(ROWS[:1]))
-    assert drawn[0].get_title() == "Waiting for validation_loss" and len(screen.displayed) == 1
-    live(history_of(ROWS))
-    assert lines(drawn[1])["validation loss"] == ([20, 40], [2.5, 1.25])
-    assert lines(drawn[1])["floor: 2"][1] == [2.0, 2.0]
-    assert_nothing_cropped(drawn[1].figure)
-
-
-def test_live_plot_does_nothing_outside_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Screen(monkeypatch)
-    monkeypatch.setattr(plots, "in_notebook", lambda: False)
-    LivePlot()(history_of(ROWS))
-    assert not screen.displayed
