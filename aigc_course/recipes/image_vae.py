@@ -32,6 +32,7 @@ from aigc_course.models.vae import ConvVAE, VAEConfig
 from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
+from aigc_course.recipes.timelapse import NUM_IMAGES, Timelapse, classes_in_rows
 from aigc_course.training import LoopSettings, Runtime, Session, fit
 
 _AT_ONCE = 500  # images, where there is no gradient
@@ -123,7 +124,9 @@ def train(job: Job) -> Session:
     torch.manual_seed(loop.seed)
     model = runtime.prepare(ConvVAE(model_config))
     batches = training_batches(settings, model_config, dataset, runtime)
-    return fit(
+    shown = classes_in_rows(model_config.n_classes)
+    lapse = Timelapse(job, runtime, lambda m: sample_images(cast(ConvVAE, m), shown, loop.seed, num_images=NUM_IMAGES))
+    session = fit(
         model,
         torch.optim.Adam(model.parameters(), lr=settings.learning_rate),
         batches,
@@ -133,10 +136,12 @@ def train(job: Job) -> Session:
         run_dir=job.run_dir,
         resume=job.resume,
         config=job.config(model=model_config, data={"name": dataset.name, "class_names": list(dataset.class_names)}),
-        evaluate=lambda m: _validation(m, model_config, settings, dataset, runtime),
-        on_log=job.on_log,
+        evaluate=lambda m: _validation(m, model_config, settings, dataset, runtime) | lapse.evaluate(m),
+        on_log=lapse.on_log,
         title=job.recipe,
     )
+    lapse.finish()
+    return session
 
 
 def training_batches(

@@ -125,6 +125,17 @@ def test_an_unconditional_run_has_eight_rows_of_eight(tmp_path: Path) -> None:
     assert not (run.directory / "timelapse.gif").exists()
 
 
+def test_a_vae_keeps_pictures_beside_its_validation(tmp_path: Path) -> None:
+    run = recipes.train("image-vae", profile="smoke", overrides=EVERY_2, run_dir=tmp_path / "run")
+    assert [path.stem for path in pictures(run.directory)] == ["00000002", "00000004", "00000006"]
+    assert run.history.column("validation_loss")[0] == [2, 4, 6] and (run.directory / "timelapse.gif").is_file()
+    labels = torch.arange(10).repeat_interleave(8).tolist()
+    expected = load_generator(run.directory / "last.safetensors").generate_images(80, label=labels, seed=0).tensor
+    shown = pixels(picture_path(run.directory, 6))[:, 24:].reshape(3, 10, 80, 8, 80).permute(1, 3, 0, 2, 4)
+    found = shown.reshape(80, 3, 80, 80)[:, :1, 8:72:8, 8:72:8].float() / 255  # a frame of 8, then squares of 8 x 8
+    assert (found - expected).abs().max() <= 0.6 / 255
+
+
 def test_rows_are_the_first_ten_classes() -> None:
     assert classes_in_rows(0) is None
     assert torch.equal(classes_in_rows(2), torch.tensor([0] * 8 + [1] * 8))  # type: ignore[arg-type]
