@@ -73,6 +73,19 @@ def import_files(
 
 
 @app.command()
+def resize(
+    source: Annotated[Path, typer.Argument(help="A folder of images; folders in it name their classes.")],
+    target: Annotated[Path, typer.Argument(help="The new folder.")],
+    size: Annotated[int, typer.Option(help="Pixels of each side.")] = 32,
+) -> None:
+    """Copy a folder of images of any sizes, cut square and resized: a model learns from images of one size."""
+    from aigc_course.data.folder import resize_images
+
+    number = resize_images(source, target, size)
+    typer.echo(f"{number:,} images of {size} x {size} pixels are in {target}")
+
+
+@app.command()
 def describe(
     name: Annotated[str, typer.Argument(help="A set of text, or a folder of text files.")],
     data_filter: Annotated[

@@ -5,6 +5,8 @@ that are missing) about one example in ten goes to validation and one to test, b
 folder gives the same splits on every machine. A text that is read as a whole is cut at 8 and 9 tenths of its length.
 """
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -19,6 +21,7 @@ from aigc_course.data.sets import SPLITS, AudioSet, ImageSet, TextSet
 from aigc_course.data.splitting import split_of_files
 from aigc_course.data.text_files import Documents, text_set
 from aigc_course.errors import DataError, UsageError, unknown
+from aigc_course.files import explain_os_errors
 
 SUFFIXES = {"text": (".txt",), "images": IMAGE_SUFFIXES, "audio": AUDIO_SUFFIXES}
 
@@ -94,13 +97,45 @@ def _images(path: Path, names: list[str], image_size: int | None, channels: int)
             first, this = (f"{s.shape[1]} × {s.shape[0]}" for s in (images[0], image))
             raise DataError(
                 f"images must have one size, but {path / names[0]} has {first} pixels and {path / name} {this}; "
-                "load them with image_size=64, say, to cut and resize them all"
+                f"make a folder of them cut square and resized by: aigc-course data resize {path} {path}-64 --size 64 "
+                "(or load them with image_size=64)"
             )
         images.append(image)
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()  # (N, C, H, W)
     labels, class_names = _classes(names, digits=False)
     pick = _picker(names)
     return ImageSet(name=path.resolve().name, images=pick(stacked), labels=pick(labels), class_names=class_names)
+
+
+def resize_images(source: str | Path, target: str | Path, size: int) -> int:
+    """Write every image under a folder to a new one, cut square about its middle and resized, as PNG in RGB.
+
+    Folders inside, which name classes and splits, are kept.
+
+    Args: target: must not be there yet. size: pixels of each side.
+    Returns: how many images there are.
+    Raises: UsageError for a size below 1, or a target that exists; DataError naming the image that can't be read, and
+        WriteError when the disk is full or can't be written. Nothing is left of the new folder then.
+    """
+    from PIL import Image
+
+    source, target = Path(source).expanduser(), Path(target).expanduser()
+    if size < 1:
+        raise UsageError(f"size must be at least 1 pixel, but is {size}")
+    if target.exists():
+        raise UsageError(f"{target} exists already; give the name of a new folder")
+    _, names = _files(source, "images")
+    with explain_os_errors(str(target)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+            new = Path(temporary) / target.name
+            for name in names:
+                image = decode_image(next(entries(source / name)).read(), str(source / name), image_size=size)
+                path = new / (name if name.lower().endswith(".png") else f"{name}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(path, "PNG")
+            os.replace(new, target)
+    return len(names)
 
 
 def _audio(path: Path, names: list[str], sample_rate_hz: int | None, mono: bool) -> AudioSet:

@@ -1,10 +1,11 @@
-"""Image sets that come with a training and a test part: validation is cut from the first."""
+"""The splits of image sets: cut validation from a training part, and see that there is enough in each."""
 
 import numpy as np
 import torch
 
 from aigc_course.data.sets import SPLITS, ImageSet
 from aigc_course.data.splitting import tenth_of_each_class
+from aigc_course.errors import DataError
 
 
 def with_validation(
@@ -33,3 +34,32 @@ def image_set(name: str, arrays: dict[str, np.ndarray], class_names: tuple[str, 
         labels={split: torch.from_numpy(arrays[f"{split}_labels"]) for split in SPLITS},
         class_names=class_names,
     )
+
+
+def classes_to_learn(dataset: ImageSet, conditional: bool) -> int:
+    """How many classes a generator is told: none where it is not conditional, or there is only one to ask for."""
+    n_classes = len(dataset.class_names)
+    return n_classes if conditional and n_classes > 1 else 0
+
+
+def require_images(dataset: ImageSet, recipe: str, *, every_class: bool, **fewest: int) -> None:
+    """See that `recipe` has enough to work with: `fewest` images of each split that is named (train=1, test=2, …).
+
+    Args: every_class: whether each class must have a training image.
+    Raises: DataError saying what there is and what is missing.
+    """
+    there = {split: len(dataset.images.get(split, ())) for split in fewest}
+    if any(there[split] < count for split, count in fewest.items()):
+        needed, given = (", ".join(f"{n} in {split}" for split, n in counts.items()) for counts in (fewest, there))
+        raise DataError(
+            f"{recipe} needs at least so many images: {needed}; but {dataset.name} has {given}. Add some (about one "
+            "in ten is held out for validation, and one for test), or sort them into folders train, validation and test"
+        )
+    if every_class:
+        seen = set(dataset.labels["train"].unique().tolist())
+        unseen = [name for label, name in enumerate(dataset.class_names) if label not in seen]
+        if unseen:
+            raise DataError(
+                f"{recipe} can't learn what it never sees: of {dataset.name}, these classes have no training image: "
+                f"{', '.join(unseen)}. Add images of them, or take them out"
+            )

@@ -13,7 +13,7 @@ AUDIO_SUFFIXES = (".wav",)
 def decode_image(data: bytes, where: str, channels: int = 3, image_size: int | None = None) -> np.ndarray:
     """An image file as (H, W, channels) uint8, RGB or grey, cut square and resized when `image_size` is given.
 
-    Transparent places become white.
+    Transparent places become white; of 16 bits a pixel the upper 8 are kept.
     Raises: DataError when it can't be read to its end.
     """
     from PIL import Image, ImageOps
@@ -27,7 +27,9 @@ def decode_image(data: bytes, where: str, channels: int = 3, image_size: int | N
             f"{where} can't be read as an image ({error}); it is damaged, cut off or of another kind"
         ) from error
     image: Image.Image = file
-    if file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info:
+    if file.mode.startswith("I"):  # 16 bits of grey, which convert() would cut off at 255
+        image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
+    elif file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info:
         image = file.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert(mode)

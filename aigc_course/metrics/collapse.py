@@ -15,7 +15,8 @@ def relative_distance(*, real: Tensor, fake: Tensor) -> Tensor:
     images, some mode is drawn twice. It is blind to modes that are missing while the rest is varied.
 
     Args: real, fake: (B, C, H, W) float, the same B >= 2 for both: the nearest of more is nearer.
-    Returns: a scalar >= 0, float32; 1 by convention where the real images are all equal.
+    Returns: a scalar >= 0, float32; 1 by convention where each real image has its copy, as where a set has fewer images
+        than a batch.
     """
     far_real, far_fake = _nearest(real), _nearest(fake)
     return torch.where(far_real > 0, far_fake / far_real, torch.ones_like(far_real))
@@ -25,5 +26,6 @@ def relative_distance(*, real: Tensor, fake: Tensor) -> Tensor:
 def _nearest(images: Tensor) -> Tensor:
     """The mean over the images (B, C, H, W) of the distance to the nearest other one."""
     small = F.adaptive_avg_pool2d(images.detach().float(), _SIDE).flatten(1)
-    distances = torch.cdist(small, small, compute_mode="use_mm_for_euclid_dist")  # (B, B)
+    # (B, B), exactly 0 between equal images, which a small set has in a batch: products of matrices would round that.
+    distances = torch.cdist(small, small, compute_mode="donot_use_mm_for_euclid_dist")
     return distances.fill_diagonal_(torch.inf).amin(dim=1).mean()

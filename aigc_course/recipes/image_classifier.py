@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from aigc_course.config import from_dict
 from aigc_course.data.batches import ImageBatches
+from aigc_course.data.image_splits import require_images
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
 from aigc_course.files import write_json
@@ -112,6 +113,7 @@ def train(job: Job) -> Session:
     settings: ImageClassifierSettings = job.settings
     loop = settings.loop
     dataset = load_set(settings.data, ImageSet)
+    require_images(dataset, NAME, every_class=True, train=1, validation=1, test=2)
     model_config = fitting_model(settings, dataset)
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
@@ -171,12 +173,13 @@ def fitting_model(settings: ImageClassifierSettings, dataset: ImageSet) -> Image
         raise UsageError(
             f"{NAME} takes square images of at least {smallest} x {smallest} pixels with "
             f"{settings.model.stages} stages, but those of {dataset.name} are {height} x {width} (height x width); "
-            "crop or resize them, or set model.stages lower"
+            "cut and resize them by: aigc-course data resize FOLDER NEW, or set model.stages lower"
         )
     n_classes = len(dataset.class_names)
     if n_classes < 2:
         raise UsageError(
-            f"{dataset.name} has one class alone, {dataset.class_names[0]!r}: there is nothing to tell apart"
+            f"{dataset.name} has one class alone, {dataset.class_names[0]!r}: there is nothing to tell apart; sort the "
+            "images into folders that name their classes"
         )
     return dataclasses.replace(settings.model, channels=channels, image_size=height, n_classes=n_classes)
 

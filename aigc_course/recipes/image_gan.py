@@ -10,6 +10,7 @@ from torch import nn
 from aigc_course.config import from_dict
 from aigc_course.data import toy_shapes
 from aigc_course.data.batches import ImageBatches
+from aigc_course.data.image_splits import classes_to_learn, require_images
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
@@ -121,16 +122,17 @@ def training_batches(
 def fitting_model(settings: ImageGANSettings, dataset: ImageSet) -> NetworkConfig:
     """The settings' model with the data's channels and classes, and the next power of two as its image size.
 
-    Raises: UsageError when the images aren't square.
+    Raises: UsageError when the images aren't square; DataError when there is none to learn from, or of some class.
     """
     channels, height, width = dataset.image_shape
     if height != width:
         raise UsageError(
             f"image-gan takes square images, but those of {dataset.name} are {height} x {width} (height x width); "
-            "crop or resize them first (sizes that are no power of two are padded)"
+            "cut them square by: aigc-course data resize FOLDER NEW (sizes that are no power of two are padded)"
         )
     image_size = max(8, 1 << (height - 1).bit_length())
-    n_classes = len(dataset.class_names) if settings.conditional else 0
+    n_classes = classes_to_learn(dataset, settings.conditional)
+    require_images(dataset, "image-gan", every_class=n_classes > 0, train=1)
     return dataclasses.replace(settings.network, channels=channels, image_size=image_size, n_classes=n_classes)
 
 

@@ -23,6 +23,7 @@ from torch import nn
 from aigc_course.config import from_dict
 from aigc_course.data import digits
 from aigc_course.data.batches import ImageBatches, generator
+from aigc_course.data.image_splits import classes_to_learn, require_images
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
@@ -166,15 +167,17 @@ def training_batches(
 def fitting_model(settings: ImageVAESettings, dataset: ImageSet) -> VAEConfig:
     """The settings' model with the data's channels, size and number of classes.
 
-    Raises: UsageError when the images aren't square, or have less than 4 pixels a side.
+    Raises: UsageError when the images aren't square, or have less than 4 pixels a side; DataError when a split is
+        empty, or a class has no training image.
     """
     channels, height, width = dataset.image_shape
     if height != width or height < 4:
         raise UsageError(
             f"image-vae takes square images of at least 4 x 4 pixels, but those of {dataset.name} are "
-            f"{height} x {width} (height x width); crop or resize them first"
+            f"{height} x {width} (height x width); cut them square by: aigc-course data resize FOLDER NEW"
         )
-    n_classes = len(dataset.class_names) if settings.conditional else 0
+    n_classes = classes_to_learn(dataset, settings.conditional)
+    require_images(dataset, "image-vae", every_class=n_classes > 0, train=1, validation=1, test=1)
     return dataclasses.replace(settings.model, channels=channels, image_size=height, n_classes=n_classes)
 
 

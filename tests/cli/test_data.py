@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from aigc_course.cli import main
 
@@ -52,6 +53,20 @@ def test_mistakes_are_one_message(arguments, words, capsys: pytest.CaptureFixtur
     captured = capsys.readouterr()
     assert words in captured.err and "Traceback" not in captured.err
     assert not data_dir.exists()
+
+
+def test_images_are_resized_to_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        Image.new("RGB", (9 + i, 12)).save(tmp_path / "photos" / f"{i}.jpg")
+    assert run("resize", str(tmp_path / "photos"), str(tmp_path / "small"), "--size", "8") == 0
+    assert capsys.readouterr().out == f"3 images of 8 x 8 pixels are in {tmp_path / 'small'}\n"
+    for path in (tmp_path / "small").iterdir():
+        with Image.open(path) as image:
+            assert image.size == (8, 8)
+    assert len(list((tmp_path / "small").iterdir())) == 3
+    assert run("resize", str(tmp_path / "photos"), str(tmp_path / "small")) == 2
+    assert "exists already" in capsys.readouterr().err
 
 
 def put_dump(path: Path, count: int = 60) -> Path:

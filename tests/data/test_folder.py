@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from aigc_course.data import load_dataset
-from aigc_course.data.folder import load_folder
+from aigc_course.data.folder import load_folder, resize_images
 from aigc_course.data.sets import AudioSet, ImageSet, TextSet
 from aigc_course.errors import DataError, UsageError
 
@@ -85,7 +85,7 @@ def test_given_splits_are_kept_and_missing_ones_cut_from_train(tmp_path):
 def test_mixed_sizes_name_both_files(tmp_path):
     put_image(tmp_path / "a.png", size=(8, 6))
     put_image(tmp_path / "b.png", size=(9, 6))
-    with pytest.raises(DataError, match=r"a\.png has 8 × 6 pixels and .*b\.png 9 × 6.*image_size=64"):
+    with pytest.raises(DataError, match=r"a\.png has 8 × 6 pixels and .*b\.png 9 × 6.*data resize .*image_size=64"):
         load_folder(tmp_path)
     assert load_folder(tmp_path, image_size=4).image_shape == (3, 4, 4)
 
@@ -95,6 +95,51 @@ def test_grey_and_transparent_images(tmp_path):
     dataset = load_folder(tmp_path, channels=1)
     (images,) = dataset.images.values()
     assert images.shape == (1, 1, 6, 8) and (images == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P", "1"])
+def test_images_of_every_mode_are_read_as_rgb(mode, tmp_path):
+    drawn = Image.new("RGB", (8, 6), "white")
+    drawn.paste((0, 0, 0), (2, 1, 5, 4))
+    drawn.convert(mode).save(tmp_path / "a.png")
+    (images,) = load_folder(tmp_path).images.values()
+    assert torch.equal(images[0], torch.from_numpy(np.array(drawn)).permute(2, 0, 1))
+
+
+def test_grey_of_16_bits_keeps_its_upper_8(tmp_path):
+    levels = np.array([[0, 255, 256], [32767, 40000, 65535]], dtype=np.uint16)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    for channels in (1, 3):
+        (images,) = load_folder(tmp_path, channels=channels).images.values()
+        assert images.shape == (1, channels, 2, 3)
+        assert (images == torch.tensor([[0, 0, 1], [127, 156, 255]])).all()
+
+
+def test_a_folder_of_any_sizes_is_resized_to_a_new_one(tmp_path):
+    for i in range(6):
+        put_image(tmp_path / "photos" / "train" / "cat" / f"{i}.jpg", (200, 10 * i, 0), size=(20 + i, 30))
+        put_image(tmp_path / "photos" / "test" / "dog" / f"{i}.PNG", (10 * i, 0, 200, 255), size=(9, 5), mode="RGBA")
+    put_text(tmp_path / "photos", {"notes.txt": "left out"})
+    assert resize_images(tmp_path / "photos", tmp_path / "new" / "small", 8) == 12
+    dataset = load_dataset(tmp_path / "new" / "small")
+    assert dataset.image_shape == (3, 8, 8) and dataset.class_names == ("cat", "dog")
+    assert sorted(dataset.split("test")[0][:, 0, 4, 4].tolist()) == [0, 10, 20, 30, 40, 50]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["small"]
+    assert (tmp_path / "new" / "small").stat().st_mode & 0o777 == (tmp_path / "photos").stat().st_mode & 0o777
+
+
+def test_resizing_refuses_what_it_cannot_do_and_leaves_nothing(tmp_path):
+    put_image(tmp_path / "photos" / "a.png")
+    with pytest.raises(UsageError, match=r"photos exists already; give the name of a new folder"):
+        resize_images(tmp_path / "photos", tmp_path / "photos", 8)
+    with pytest.raises(UsageError, match="size must be at least 1 pixel, but is 0"):
+        resize_images(tmp_path / "photos", tmp_path / "small", 0)
+    put_text(tmp_path / "photos", {"b.png": "no image"})
+    with pytest.raises(DataError, match=r"b\.png can't be read as an image"):
+        resize_images(tmp_path / "photos", tmp_path / "small", 8)
+    with pytest.raises(DataError, match="nowhere is not there"):
+        resize_images(tmp_path / "nowhere", tmp_path / "small", 8)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_a_cut_off_image_is_named(tmp_path):

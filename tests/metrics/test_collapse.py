@@ -38,6 +38,15 @@ def test_equal_real_images_give_one_and_no_nan():
     assert relative_distance(real=torch.zeros(4, 1, 8, 8), fake=flat_images(0.0, 1.0, 2.0, 3.0)).item() == 1
 
 
+@pytest.mark.parametrize("images", [1, 5, 32])
+def test_real_images_that_all_have_a_copy_give_one_whatever_their_colours(images):
+    """Rounding must not pass for a distance: a ratio over it would be a number of thousands."""
+    torch.manual_seed(1)
+    real = (torch.rand(images, 3, 16, 16) * 2 - 1).repeat(2 if images > 1 else 32, 1, 1, 1)
+    assert relative_distance(real=real, fake=torch.rand(len(real), 3, 16, 16)).item() == 1
+    assert relative_distance(real=torch.rand(len(real), 3, 16, 16), fake=real).item() == 0
+
+
 def test_no_gradient_and_no_graph():
     fake = torch.rand(4, 3, 8, 8, requires_grad=True)
     assert not relative_distance(real=torch.rand(4, 3, 8, 8), fake=fake).requires_grad

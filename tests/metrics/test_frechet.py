@@ -183,6 +183,13 @@ def test_bad_input_is_named(call, named):
         call()
 
 
+def test_features_that_are_all_equal_leave_the_shift_alone():
+    same, other = torch.full((9, 6), 0.7), torch.full((9, 6), 0.2)
+    assert frechet_distance(same, same) == 0
+    assert frechet_distance(same, other) == pytest.approx(6 * 0.5**2, rel=1e-6)
+    assert frechet_floor(same.repeat(3, 1), 9).values == (0.0,) * 5
+
+
 def test_a_refused_batch_leaves_the_statistics_alone():
     statistics = FeatureStatistics().update(torch.randn(8, 3))
     before = statistics.covariance.clone()
