@@ -49,16 +49,31 @@ def train(
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's directory or a checkpoint.")],
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run of image-classifier, to measure images by; by default the newest one on the same data, if any."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure a trained model against held-out data and its oracle."""
+    """Measure a trained model against held-out data, its oracle, and an image classifier's view of what it draws."""
     from aigc_course import recipes
 
-    metrics = recipes.evaluate(run)
+    chosen = classifier or recipes.newest_classifier(run)
+    if chosen:
+        typer.echo(f"Images are measured by the classifier in {chosen}", err=True)
+    metrics = recipes.evaluate(run, chosen)
     if as_json:
         typer.echo(json.dumps(metrics, indent=2))
     else:
         _show(metrics)
+    if "feature_dim" in metrics and "frechet_distance" not in metrics:
+        typer.echo(
+            f"No Fréchet distance: n must be above the {metrics['feature_dim']} features of the classifier, but is "
+            f"{metrics['n']}, the smaller of the number of images drawn and half of the test split",
+            err=True,
+        )
 
 
 def _show(metrics: dict[str, Any]) -> None:

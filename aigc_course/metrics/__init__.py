@@ -18,6 +18,7 @@ from aigc_course.metrics.classification import (
 from aigc_course.metrics.estimate import Estimate
 from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
+from aigc_course.metrics.inception import inception_fid
 from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
 from aigc_course.metrics.likelihood import bits_per_byte, bits_per_dim, mean_and_standard_error, perplexity
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
@@ -41,6 +42,7 @@ __all__ = [
     "frechet_floor",
     "FrechetExtrapolation",
     "frechet_extrapolation",
+    "inception_fid",
     "kernel_distance",
     "kernel_distance_in_subsets",
     "ManifoldScores",

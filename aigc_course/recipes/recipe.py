@@ -52,9 +52,10 @@ class Recipe:
     settings_type: type
     profile: Callable[[str], Any]  # profile name -> settings
     train: Callable[[Job], Session]
-    evaluate: Callable[[dict[str, Any]], dict[str, float]]  # a loaded checkpoint -> metrics
+    evaluate: Callable[..., dict[str, float]]  # a loaded checkpoint (and a classifier, where it takes one) -> metrics
     presets: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # name -> a change of the settings
     generates: bool = True  # whether `load_generator` makes something with its runs
+    takes_classifier: bool = False  # whether an image classifier can measure what its runs make
 
 
 def smoke(settings: Any, **changes: Any) -> Any:

@@ -1,13 +1,14 @@
 """Start, resume and evaluate runs of recipes by name."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aigc_course import config
 from aigc_course.errors import CheckpointError, UsageError, unknown
@@ -15,6 +16,9 @@ from aigc_course.paths import runs_dir
 from aigc_course.recipes.recipe import PROFILES, Job, Recipe
 from aigc_course.training import History, checkpoint
 from aigc_course.training.session import BEST, LAST
+
+if TYPE_CHECKING:
+    from aigc_course.recipes.image_evaluation import GivenClassifier
 
 RECIPES = {
     "text-gpt": "text_gpt",
@@ -96,15 +100,32 @@ def train(
     )
 
 
-def evaluate(run: "Run | str | Path") -> dict[str, float]:
+def evaluate(run: "Run | str | Path", classifier: "GivenClassifier | None" = None) -> dict[str, float]:
     """Measure a trained model on held-out data and, where the data come from a known process, against its oracle.
 
-    Args: run: a Run, its directory, or a checkpoint file.
-    Raises: CheckpointError when there is none; DataError when its data set is missing.
+    Args:
+        run: a Run, its directory, or a checkpoint file.
+        classifier: to measure generated images by (`image_evaluation.image_quality`): a run of image-classifier on the
+            same data, its directory, a checkpoint file, or what `load_classifier` gave; None: `newest_classifier`.
+    Raises: CheckpointError when there is none; DataError when its data set is missing; UsageError for a classifier of
+        other images, or for one where none is of use.
     """
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema", "step"))
-    return get_recipe(tree["config"]["recipe"]).evaluate(tree)
+    tree = checkpoint.load(checkpoint_path(run), only=("config", "model", "ema", "step"))
+    recipe = get_recipe(tree["config"]["recipe"])
+    if recipe.takes_classifier:
+        return recipe.evaluate(tree, _newest_classifier(tree["config"]["data"]) if classifier is None else classifier)
+    if classifier is not None:
+        raise UsageError(f"a run of {recipe.name} is not measured by an image classifier; leave classifier out")
+    return recipe.evaluate(tree)
+
+
+def newest_classifier(run: "Run | str | Path") -> Path | None:
+    """The directory of the newest finished run of image-classifier on the data of `run`, under `AIGC_RUNS`.
+
+    None where there is no such run, or `run` is of a recipe that is measured without one.
+    """
+    saved = checkpoint.load(checkpoint_path(run), only=("config",))["config"]
+    return _newest_classifier(saved["data"]) if get_recipe(saved["recipe"]).takes_classifier else None
 
 
 def checkpoint_path(run: "Run | str | Path") -> Path:
@@ -150,6 +171,16 @@ def _newest_run(recipe: str) -> Path:
     if not found:
         raise UsageError(f"{runs_dir() / recipe} holds no run to go on with; train without resume first")
     return found[-1].parent
+
+
+def _newest_classifier(data: dict[str, Any]) -> Path | None:
+    """By the cards that finished runs have."""
+    cards = sorted((runs_dir() / "image-classifier").glob("*/card.json"), key=lambda path: path.stat().st_mtime)
+    for path in reversed(cards):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if (card["data"]["name"], card["class_names"]) == (data["name"], data["class_names"]):
+            return path.parent
+    return None
 
 
 def _new_directory(recipe: str, profile: str) -> Path:

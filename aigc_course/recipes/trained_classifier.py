@@ -28,12 +28,17 @@ class TrainedClassifier:
     Images are (N, C, H, W) of the classifier's own shape, uint8 in 0..255 or floating point in [-1, 1]. (The `tensor`
     of generated images lies in [0, 1]: pass `2 * tensor - 1`.) Each image's result depends on that image alone, up to
     float32 rounding; `batch_size` bounds the memory and decides nothing else.
+
+    `class_names` and `data_name` (of the data set that it was trained on) are empty where nobody knows them.
     """
 
-    def __init__(self, model: nn.Module, config: ImageClassifierConfig, class_names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, model: nn.Module, config: ImageClassifierConfig, class_names: tuple[str, ...] = (), data_name: str = ""
+    ) -> None:
         self.model = model
         self.config = config
         self.class_names = class_names
+        self.data_name = data_name
         self.device = next(model.parameters()).device
 
     @property
@@ -57,6 +62,12 @@ class TrainedClassifier:
     def probabilities(self, images: Tensor, batch_size: int = 500) -> Tensor:
         """(N, K) float32, rows that sum to 1. Raises: UsageError for images that it doesn't take."""
         return self.logits(images, batch_size).softmax(dim=1)
+
+    @torch.no_grad()
+    def probabilities_of(self, features: Tensor) -> Tensor:
+        """(N, K) float32 of `features` (N, D): what `probabilities` gives for their images, up to rounding."""
+        head: nn.Linear = self.model.head  # type: ignore[assignment]
+        return head(features.to(self.device)).softmax(dim=1).cpu()
 
     @torch.no_grad()
     def _apply(self, function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int) -> Tensor:
@@ -99,8 +110,8 @@ class TrainedClassifier:
             )
 
 
-def load_classifier(run: Run | str | Path) -> TrainedClassifier:
-    """The classifier in a run of `image-classifier`: a `Run`, its directory, or a checkpoint file.
+def load_classifier(run: Run | str | Path, device: torch.device | str = "cpu") -> TrainedClassifier:
+    """The classifier in a run of `image-classifier`: a `Run`, its directory, or a checkpoint file; used on `device`.
 
     Raises: CheckpointError when there is none, it is damaged, or the run is of another recipe.
     """
@@ -109,7 +120,7 @@ def load_classifier(run: Run | str | Path) -> TrainedClassifier:
     recipe = tree["config"].get("recipe")
     if recipe != NAME:
         raise CheckpointError(f"{path} was made by {recipe!r}, not by {NAME!r}: it holds no classifier")
-    return from_tree(tree, str(path))
+    return from_tree(tree, str(path), device)
 
 
 def from_tree(tree: dict[str, Any], where: str, device: torch.device | str = "cpu") -> TrainedClassifier:
@@ -118,7 +129,8 @@ def from_tree(tree: dict[str, Any], where: str, device: torch.device | str = "cp
     model = ImageClassifier(config)
     checkpoint.load_weights(model, weights_of(tree), where)
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainedClassifier(model.eval().requires_grad_(False), config, tuple(tree["config"]["data"]["class_names"]))
+    data = tree["config"]["data"]
+    return TrainedClassifier(model.eval().requires_grad_(False), config, tuple(data["class_names"]), data["name"])
 
 
 @contextmanager
