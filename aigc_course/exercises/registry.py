@@ -38,6 +38,12 @@ _SUBJECTS = (
     "validation",
     "repetition",
     "scaling",
+    "layer_sides",
+    "spectral_normalisation",
+    "augmented_losses",
+    "gaussian_distance",
+    "neighbour_balls",
+    "latent_walks",
 )
 
 
