@@ -34,6 +34,7 @@ class ResidualGANConfig:
     latent_dim: int = 64  # length of z
     width: int = 32  # feature maps at the images' own resolution; they double as the resolution halves
     blocks: int = 1  # residual blocks each time that the resolution changes; the first one changes it
+    stem_stride: int = 1  # 2: blocks work at half of the images' side at most; one convolution each does the rest
     n_classes: int = 0  # 0: unconditional
     conditioning: Literal["projection", "concatenation"] = "projection"  # how the class enters the discriminator
     generator_norm: Literal["batch", "none"] = "none"  # SNGAN's generator, or R3GAN's
@@ -44,15 +45,16 @@ class ResidualGANConfig:
         require_choice(("projection", "concatenation"), conditioning=self.conditioning)
         require_choice(("batch", "none"), generator_norm=self.generator_norm)
         require_choice(("relu", "leaky_relu"), activation=self.activation)
+        require_choice((1, 2), stem_stride=self.stem_stride)
         require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width, blocks=self.blocks)
         require_class_count(n_classes=self.n_classes)
-        require_power_of_two(8, image_size=self.image_size)
+        require_power_of_two(8 * self.stem_stride, image_size=self.image_size)
 
     @property
     def feature_maps(self) -> list[int]:
-        """Feature maps at each resolution, from image_size down to 4 pixels."""
+        """Feature maps at each resolution, from image_size / stem_stride down to 4 pixels."""
         levels = (self.image_size // _SMALLEST).bit_length()
-        return [self.width * 2**level for level in range(levels)]
+        return [self.width * 2**level for level in range(self.stem_stride - 1, levels)]
 
 
 class ResidualGenerator(nn.Module):
@@ -69,7 +71,7 @@ class ResidualGenerator(nn.Module):
         self.upsample = _stack(config, maps, "up", batch_norm=batch_norm)
         self.norm = nn.BatchNorm2d(maps[-1]) if batch_norm else nn.Identity()
         self.activation = _activation(config)
-        self.to_image = nn.Conv2d(maps[-1], config.channels, kernel_size=3, padding=1)
+        self.to_image = _to_image(config, maps[-1])
         _initialise(self, config, zero_last=not batch_norm)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -82,7 +84,7 @@ class ResidualGenerator(nn.Module):
         require_shape("z", z, self.config.latent_dim)
         z = beside_class(z, labels, self.label_embedding)
         x = self.project(z).unflatten(1, (-1, _SMALLEST, _SMALLEST))  # (B, maps, 4, 4)
-        x = self.upsample(x)  # (B, width, image_size, image_size)
+        x = self.upsample(x)  # (B, maps, image_size / stem_stride, image_size / stem_stride)
         return self.to_image(self.activation(self.norm(x))).tanh()
 
 
@@ -95,7 +97,9 @@ class ResidualDiscriminator(nn.Module):
         maps = config.feature_maps
         projects = config.n_classes > 0 and config.conditioning == "projection"
         self.class_maps = 0 if projects else config.n_classes
-        self.from_image = nn.Conv2d(config.channels + self.class_maps, maps[0], kernel_size=3, padding=1)
+        kernel_size = 3 if config.stem_stride == 1 else 4
+        inputs = config.channels + self.class_maps
+        self.from_image = nn.Conv2d(inputs, maps[0], kernel_size, stride=config.stem_stride, padding=1)
         self.downsample = _stack(config, maps, "down", batch_norm=False)
         self.activation = _activation(config)
         self.to_logit = nn.Linear(maps[-1], 1)
@@ -161,6 +165,16 @@ def _stack(config: ResidualGANConfig, maps: list[int], resample: Resample, *, ba
         blocks.append(ResidualBlock(config, inputs, outputs, resample, batch_norm))
         blocks += [ResidualBlock(config, outputs, outputs, "keep", batch_norm) for _ in range(config.blocks - 1)]
     return nn.Sequential(*blocks)
+
+
+def _to_image(config: ResidualGANConfig, maps: int) -> nn.Module:
+    """The generator's end: feature maps to the channels of an image, before tanh, and the rest of the side."""
+    if config.stem_stride == 1:
+        return nn.Conv2d(maps, config.channels, kernel_size=3, padding=1)
+    few = max(1, maps // 2)
+    return nn.Sequential(
+        NearestConv2d(maps, few), _activation(config), nn.Conv2d(few, config.channels, kernel_size=3, padding=1)
+    )
 
 
 def _activation(config: ResidualGANConfig) -> nn.Module:

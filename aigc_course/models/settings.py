@@ -24,12 +24,12 @@ def require_class_count(**fields: int) -> None:
             raise ValueError(f"{name} = {value} is not allowed; it must be 0 (unconditional) or at least 2")
 
 
-def require_choice(allowed: Iterable[str], **fields: str) -> None:
+def require_choice(allowed: Iterable[str | int], **fields: str | int) -> None:
     """Raise ValueError naming the first field that is none of the `allowed` values."""
     allowed = tuple(allowed)
     for name, value in fields.items():
         if value not in allowed:
-            raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(allowed)}")
+            raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(map(str, allowed))}")
 
 
 def require_power_of_two(minimum: int, **fields: int) -> None:

@@ -14,6 +14,7 @@ SMALL = ResidualGANConfig(image_size=16, latent_dim=8, width=8)
 CLASSES = replace(SMALL, n_classes=3)
 SNGAN = replace(CLASSES, spectral_norm=True, generator_norm="batch", activation="relu")
 JOINED = replace(CLASSES, conditioning="concatenation")
+STEM = replace(CLASSES, stem_stride=2, generator_norm="batch")
 
 
 def pair(config: ResidualGANConfig) -> tuple[ResidualGenerator, ResidualDiscriminator]:
@@ -25,9 +26,9 @@ def labels_for(config: ResidualGANConfig, count: int) -> torch.Tensor | None:
     return torch.arange(count) % config.n_classes if config.n_classes else None
 
 
-@pytest.mark.parametrize("image_size", [8, 32, 64])
+@pytest.mark.parametrize("image_size", [16, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("config", [SMALL, SNGAN, JOINED])
+@pytest.mark.parametrize("config", [SMALL, SNGAN, JOINED, STEM])
 def test_sizes_follow_the_settings(config, image_size, channels):
     config = replace(config, image_size=image_size, channels=channels, width=2, blocks=2)
     generator, discriminator = pair(config)
@@ -42,6 +43,21 @@ def test_sizes_follow_the_settings(config, image_size, channels):
 def test_feature_maps_double_as_the_resolution_halves():
     assert ResidualGANConfig(image_size=8, width=16).feature_maps == [16, 32]
     assert ResidualGANConfig(image_size=64, width=16).feature_maps == [16, 32, 64, 128, 256]
+    assert ResidualGANConfig(image_size=64, width=16, stem_stride=2).feature_maps == [32, 64, 128, 256]
+
+
+def test_with_a_strided_stem_the_blocks_work_at_half_of_the_side():
+    generator, discriminator = pair(STEM)
+    sides = []
+    for network in (generator.upsample, discriminator.downsample):
+        for block in network:
+            block.register_forward_hook(lambda _, given, made: sides.append((given[0].shape[-1], made.shape[-1])))
+    labels = labels_for(STEM, 4)
+    discriminator(generator(torch.randn(4, 8), labels), labels)
+    assert sides == [(4, 8), (8, 4)]
+    pixels = torch.zeros(1, 3, 16, 16)
+    reached = discriminator.from_image(pixels + torch.rand(3, 1, 1)).shape
+    assert reached == (1, 16, 8, 8)
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
@@ -92,7 +108,7 @@ def test_concatenation_puts_one_map_of_ones_beside_the_image():
     torch.testing.assert_close(discriminator(images, labels), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [CLASSES, SNGAN, JOINED])
+@pytest.mark.parametrize("config", [CLASSES, SNGAN, JOINED, STEM])
 def test_the_class_changes_the_image_and_its_logit(config):
     generator, discriminator = (network.eval() for network in pair(config))
     z, zeros = torch.randn(4, 8), torch.zeros(4, dtype=torch.int64)
@@ -149,7 +165,7 @@ def test_logits_start_near_zero_at_any_width(config, width):
     assert 0.001 < logits.detach().square().mean().sqrt() < 3
 
 
-@pytest.mark.parametrize("config", [SMALL, CLASSES, SNGAN, JOINED])
+@pytest.mark.parametrize("config", [SMALL, CLASSES, SNGAN, JOINED, STEM])
 def test_the_discriminator_learns_to_tell_and_the_generator_to_fool_it(config):
     generator, discriminator = pair(config)
     labels = labels_for(config, 16)
@@ -174,7 +190,7 @@ def test_the_discriminator_learns_to_tell_and_the_generator_to_fool_it(config):
     assert losses[-1] < losses[0] - 0.5
 
 
-@pytest.mark.parametrize("config", [CLASSES, SNGAN, JOINED])
+@pytest.mark.parametrize("config", [CLASSES, SNGAN, JOINED, STEM])
 def test_every_weight_learns_and_the_slope_can_be_penalised(config):
     generator, discriminator = pair(config)
     for network in (generator, discriminator):
@@ -240,6 +256,8 @@ def test_labels_are_given_where_and_only_where_they_are_used(config):
         ({"n_classes": 1}, "n_classes = 1"),
         ({"width": 0}, "width = 0"),
         ({"blocks": 0}, "blocks = 0"),
+        ({"stem_stride": 3}, "stem_stride is 3, but must be one of 1, 2"),
+        ({"stem_stride": 2, "image_size": 8}, "image_size = 8 is not allowed; .* at least 16"),
         ({"conditioning": "addition"}, "conditioning is 'addition', but must be one of projection, concatenation"),
         ({"generator_norm": "layer"}, "generator_norm is 'layer'"),
         ({"activation": "tanh"}, "activation is 'tanh'"),
