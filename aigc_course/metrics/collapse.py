@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aigc_course.metrics.features import squared_distances, to_float64
+
 _SIDE = 8  # pixels at which images are compared: cheap, and noise does not pass for variety
 
 
@@ -25,7 +27,6 @@ def relative_distance(*, real: Tensor, fake: Tensor) -> Tensor:
 @torch.no_grad()
 def _nearest(images: Tensor) -> Tensor:
     """The mean over the images (B, C, H, W) of the distance to the nearest other one."""
-    small = F.adaptive_avg_pool2d(images.detach().float(), _SIDE).flatten(1)
-    # (B, B), exactly 0 between equal images, which a small set has in a batch: products of matrices would round that.
-    distances = torch.cdist(small, small, compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.fill_diagonal_(torch.inf).amin(dim=1).mean()
+    small = to_float64(F.adaptive_avg_pool2d(images.detach().float(), _SIDE).flatten(1))
+    distances = squared_distances(small, small).sqrt()  # (B, B), exactly 0 between copies
+    return distances.fill_diagonal_(torch.inf).amin(dim=1).mean().float()
