@@ -68,9 +68,9 @@ def profile(name: str) -> ImageClassifierSettings:
     laptop = dataclasses.replace(
         quick,
         data="cifar10",
-        model=ImageClassifierConfig(width=32, feature_dim=128),
+        model=ImageClassifierConfig(width=48, feature_dim=192),
         loop=dataclasses.replace(
-            quick.loop, steps=5250, batch_size=128, warmup_steps=1050, evaluate_every=1050, ema_decay=0.98
+            quick.loop, steps=4900, batch_size=128, warmup_steps=980, evaluate_every=980, ema_decay=0.98
         ),
         flip=True,
     )
@@ -110,16 +110,24 @@ def classifier_step(
 
 def train(job: Job) -> Session:
     """Train a classifier on the images of `settings.data`; at the end write its card beside the checkpoint."""
+    dataset = load_set(job.settings.data, ImageSet)
+    require_images(dataset, NAME, every_class=True, train=1, validation=1, test=2)
+    session = train_on(dataset, job)
+    if job.run_dir is not None and session.runtime.is_main and not session.interrupted:
+        write_card(job.run_dir)
+    return session
+
+
+def train_on(dataset: ImageSet, job: Job) -> Session:
+    """Train a classifier on the images of `dataset`, whatever `settings.data` is."""
     settings: ImageClassifierSettings = job.settings
     loop = settings.loop
-    dataset = load_set(settings.data, ImageSet)
-    require_images(dataset, NAME, every_class=True, train=1, validation=1, test=2)
     model_config = fitting_model(settings, dataset)
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
     network = ImageClassifier(model_config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = runtime.prepare(network)
-    session = fit(
+    return fit(
         model,
         nesterov_sgd(model, settings),
         training_batches(settings, dataset, runtime),
@@ -133,9 +141,6 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
-    if job.run_dir is not None and runtime.is_main and not session.interrupted:
-        write_card(job.run_dir)
-    return session
 
 
 def nesterov_sgd(model: nn.Module, settings: ImageClassifierSettings) -> torch.optim.SGD:

@@ -18,6 +18,7 @@ from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.models.residual_gan import ResidualDiscriminator, ResidualGANConfig, ResidualGenerator
 from aigc_course.recipes.gan_settings import PRESETS, ImageGANSettings, profile
 from aigc_course.recipes.gan_steps import discriminator_step, draw, generator_step
+from aigc_course.recipes.image_evaluation import GivenClassifier, classifier_of, image_quality
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
 from aigc_course.recipes.timelapse import NUM_IMAGES, Timelapse, classes_in_rows
@@ -173,21 +174,49 @@ def rebuild(tree: dict[str, Any]) -> AnyGenerator:
     return generator_of(from_dict(kind, tree["config"]["model"]))
 
 
-def evaluate(tree: dict[str, Any]) -> dict[str, float]:
-    """What the oracle of toy-shapes says of generated images, and of as many real ones; of other data, nothing."""
+def evaluate(tree: dict[str, Any], given: GivenClassifier | None = None) -> dict[str, float]:
+    """What the oracle of toy-shapes says of generated images, and what they are worth by a classifier: `image_quality`.
+
+    Both count classes; on toy-shapes `classes_hit` and `largest_class_share` are the oracle's, of valid images alone.
+
+    Raises: UsageError when there is neither an oracle nor a classifier, or one of other images.
+    """
     settings = from_dict(ImageGANSettings, tree["config"]["settings"])
-    if tree["config"]["data"]["name"] != toy_shapes.NAME:
-        return {}
+    dataset, device = load_set(settings.data, ImageSet), Runtime(settings.loop).device
+    has_oracle = dataset.name == toy_shapes.NAME
+    if given is None and not has_oracle:
+        raise _no_classifier(dataset, settings.data, tree["config"]["profile"])
+    classifier = None if given is None else classifier_of(dataset, given, device)
     model = rebuild(tree)
     model.load_state_dict(weights_of(tree, "generator"))
-    model = model.to(Runtime(settings.loop).device).eval()
-    asked = torch.arange(settings.evaluation_samples) % len(toy_shapes.CLASS_NAMES)
+    asked = torch.arange(settings.evaluation_samples) % len(dataset.class_names)
     labels = asked if model.config.n_classes else None
-    images = sample_images(model, labels, settings.loop.seed, num_images=len(asked))
+    padded = sample_images(model.to(device).eval(), labels, settings.loop.seed, num_images=len(asked))
+    images = crop_to(padded, dataset.image_shape[-1])
+    grades = _grades(images, labels, dataset) if has_oracle else {}
+    quality = image_quality(images, labels, dataset, classifier) if classifier else {}
+    return grades | quality | grades
+
+
+def _no_classifier(dataset: ImageSet, data: str, profile_name: str) -> UsageError:
+    """What to do about images that nothing can measure."""
+    if len(dataset.class_names) < 2:
+        return UsageError(
+            f"images of {dataset.name} are measured by a classifier, but all are of one class, {dataset.class_names[0]!r}, "
+            "and it would have nothing to tell apart; sort them into folders of two classes or more"
+        )
+    return UsageError(
+        f"images of {dataset.name} are measured by a classifier, and there is none; train one on the same data, and "
+        f"evaluate finds it: aigc-course train image-classifier --profile {profile_name} --data {data}"
+    )
+
+
+def _grades(images: torch.Tensor, labels: torch.Tensor | None, dataset: ImageSet) -> dict[str, float]:
+    """By the oracle of toy-shapes."""
     grades = toy_shapes.grade(images, labels)
-    real, _ = load_set(settings.data, ImageSet).split("test")
+    real, _ = dataset.split("test")
     result = {name: cast(float, value) for name, value in grades.items() if name != "class_shares"}
-    return result | {"real_valid_rate": cast(float, toy_shapes.grade(real[: len(asked)])["valid_rate"])}
+    return result | {"real_valid_rate": cast(float, toy_shapes.grade(real[: len(images)])["valid_rate"])}
 
 
 def _description(dataset: ImageSet) -> dict[str, Any]:
@@ -210,4 +239,5 @@ RECIPE = Recipe(
     presets=PRESETS,
     train=train,
     evaluate=evaluate,
+    takes_classifier=True,
 )

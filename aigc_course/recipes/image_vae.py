@@ -31,6 +31,7 @@ from aigc_course.losses.reconstruction import bernoulli_nll
 from aigc_course.losses.variational import kl_standard_normal, negative_elbo
 from aigc_course.models.vae import ConvVAE, VAEConfig
 from aigc_course.recipes.elbo import mean_metrics
+from aigc_course.recipes.image_evaluation import GivenClassifier, classifier_of, image_quality
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
 from aigc_course.recipes.timelapse import NUM_IMAGES, Timelapse, classes_in_rows
@@ -151,15 +152,8 @@ def training_batches(
     """This process's part of what `elbo_step` takes, batch after batch."""
     images, labels = dataset.split("train")
     size, seed, rank, world = settings.loop.batch_size, settings.loop.seed, runtime.rank, runtime.world
-    stream = ImageBatches(
-        images,
-        labels if config.n_classes else None,
-        size,
-        seed=seed,
-        rank=rank,
-        world=world,
-        value_range=(0.0, 1.0),
-    )
+    labels_or_none = labels if config.n_classes else None
+    stream = ImageBatches(images, labels_or_none, size, seed=seed, rank=rank, world=world, value_range=(0.0, 1.0))
     normal, uniform = {"noise": config.latent_dim}, {"thresholds": dataset.image_shape}
     return NoiseBatches(stream, normal, size, seed=seed, rank=rank, world=world, uniform=uniform)
 
@@ -232,21 +226,26 @@ def rebuild(tree: dict[str, Any]) -> ConvVAE:
     return ConvVAE(from_dict(VAEConfig, tree["config"]["model"]))
 
 
-def evaluate(tree: dict[str, Any]) -> dict[str, float]:
-    """Negative ELBO and its terms on the test split, nats per image; on digits also what a classifier recognises."""
+def evaluate(tree: dict[str, Any], given: GivenClassifier | None = None) -> dict[str, float]:
+    """Negative ELBO and its terms on the test split, nats per image; on digits also what its classifier recognises.
+
+    With a classifier given, also what drawn images are worth by it: `image_quality`.
+    """
     settings = from_dict(ImageVAESettings, tree["config"]["settings"])
-    dataset = load_set(settings.data, ImageSet)
+    dataset, runtime = load_set(settings.data, ImageSet), Runtime(settings.loop)
+    classifier = None if given is None else classifier_of(dataset, given, runtime.device)
     model = rebuild(tree)
     model.load_state_dict(weights_of(tree))
-    runtime = Runtime(settings.loop)
     model = model.to(runtime.device).eval()
     terms = held_out_elbo(model, model.config, dataset, "test", settings.points_per_pixel, runtime, None)
+    asked = torch.arange(settings.evaluation_samples) % len(dataset.class_names)
+    labels = asked if model.config.n_classes else None
+    images = 2 * sample_images(model, labels, settings.loop.seed, num_images=len(asked)) - 1
     result = {"test_loss": terms.pop("loss")} | terms
-    if dataset.name == digits.NAME and settings.conditional:
-        labels = torch.arange(settings.evaluation_samples) % len(digits.CLASS_NAMES)
-        grades = digits.grade(2 * sample_images(model, labels, seed=settings.loop.seed) - 1, labels)
+    if dataset.name == digits.NAME and labels is not None:
+        grades = digits.grade(images, labels)
         result |= {name: cast(float, grades[name]) for name in ("recognised_rate", "classifier_accuracy")}
-    return result
+    return result | (image_quality(images, labels, dataset, classifier) if classifier else {})
 
 
 RECIPE = Recipe(
@@ -257,4 +256,5 @@ RECIPE = Recipe(
     profile=profile,
     train=train,
     evaluate=evaluate,
+    takes_classifier=True,
 )

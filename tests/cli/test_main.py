@@ -29,6 +29,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     module = ModuleType("aigc_course.recipes")
     module.get_recipe = lambda _name: SimpleNamespace(generates=True)  # type: ignore[attr-defined]
+    module.newest_classifier = lambda _run: None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "aigc_course.recipes", module)
     monkeypatch.setattr(aigc_course, "recipes", module, raising=False)
     monkeypatch.delenv("AIGC_DEBUG", raising=False)
@@ -137,9 +138,21 @@ def test_an_interrupted_run_says_how_to_go_on(recipes, capsys: pytest.CaptureFix
 
 
 def test_evaluate_prints_json(recipes, capsys: pytest.CaptureFixture) -> None:
-    recipes.evaluate = lambda path: {"nats": 1.5, "path": str(path)}
+    recipes.evaluate = lambda path, classifier: {"nats": 1.5, "path": str(path), "classifier": classifier}
     assert run("evaluate", "runs/x", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"nats": 1.5, "path": "runs/x"}
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"nats": 1.5, "path": "runs/x", "classifier": None} and captured.err == ""
+
+
+@pytest.mark.parametrize(("options", "used"), [((), "runs/newest"), (("--classifier", "runs/mine"), "runs/mine")])
+def test_evaluate_says_which_classifier_measured(recipes, options, used, capsys: pytest.CaptureFixture) -> None:
+    recipes.newest_classifier = lambda _run: Path("runs/newest")
+    recipes.evaluate = lambda _run, classifier: {"classifier": str(classifier), "n": 20, "feature_dim": 20}
+    assert run("evaluate", "runs/x", "--json", *options) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["classifier"] == used
+    assert captured.err.startswith(f"Images are measured by the classifier in {used}\n")
+    assert "No Fréchet distance: n must be above the 20 features of the classifier, but is 20" in captured.err
 
 
 @pytest.mark.parametrize(("status", "expected"), [("ok", 0), ("note", 0), ("problem", 1)])

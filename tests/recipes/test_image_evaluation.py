@@ -69,9 +69,9 @@ def test_blurred_and_collapsed_images_are_far_from_it(shapes: ImageSet, real: di
     bad = image_quality(blurred, labels, shapes, classifier())
     for name in ("frechet_over_floor", "random_network_frechet_over_floor"):
         assert bad[name] > 3 * real[name]
-    assert bad["kernel_distance"] > 5 * abs(real["kernel_distance"])
     noise = torch.randint(0, 256, images.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     nothing = image_quality(noise, labels, shapes, classifier())
+    assert nothing["kernel_distance"] > 20 * abs(real["kernel_distance"])
     assert nothing["precision"] < 0.1 and nothing["density"] < 0.1 and nothing["coverage"] < 0.1
     few = image_quality(images[:4].repeat(50, 1, 1, 1), labels[:4].repeat(50), shapes, classifier())
     assert few["coverage"] < 0.2 and few["recall"] < 0.2 and few["precision"] == 1.0

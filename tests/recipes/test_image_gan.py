@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from aigc_course import load_generator, recipes
 from aigc_course.config import from_dict
@@ -16,6 +19,7 @@ from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.models.gan import GANConfig, Generator
 from aigc_course.models.residual_gan import ResidualGANConfig
 from aigc_course.recipes import gan_settings, image_gan
+from aigc_course.recipes.trained_classifier import load_classifier
 from aigc_course.training import LoopSettings, Runtime, checkpoint
 
 CONFIG = GANConfig(latent_dim=4, width=4, n_classes=10)
@@ -30,6 +34,67 @@ def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
     result = recipes.evaluate(run)
     assert set(result) == {"valid_rate", "classes_hit", "largest_class_share", "label_accuracy", "real_valid_rate"}
     assert result["real_valid_rate"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> recipes.Run:
+    return recipes.train("image-classifier", profile="smoke", run_dir=tmp_path_factory.mktemp("classifier") / "smoke")
+
+
+def test_a_classifier_adds_its_figures_to_the_oracles(run: recipes.Run, classifier: recipes.Run) -> None:
+    oracle, both = recipes.evaluate(run), recipes.evaluate(run, classifier)
+    assert both == both | oracle and list(both)[: len(oracle)] == list(oracle)
+    assert {"frechet_over_floor", "precision", "class_accuracy", "copied_share"} <= set(both) - set(oracle)
+    assert both["n"] == 20 and both["feature_dim"] == 8
+    assert both["real_class_accuracy"] == pytest.approx(recipes.evaluate(classifier)["test_accuracy"])
+    assert both == recipes.evaluate(run.directory, load_classifier(classifier.directory))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A folder of 10 x 10 images in two classes: 30 to learn from, 10 for validation, 24 for the test."""
+    source = np.random.default_rng(0)
+    for split, count in {"train": 30, "validation": 10, "test": 24}.items():
+        for number in range(count):
+            path = tmp_path / "small" / split / ("dark", "light")[number % 2] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            level = 100 * (number % 2)
+            Image.fromarray(source.integers(level, level + 150, (10, 10, 3), dtype=np.uint8)).save(path)
+    return tmp_path / "small"
+
+
+def test_images_without_an_oracle_need_a_classifier_and_lose_their_padding(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network draws 16 x 16 pixels; the newest classifier of 10 x 10 ones, found by itself, takes them."""
+    monkeypatch.setenv("AIGC_RUNS", str(tmp_path / "runs"))
+    run = recipes.train("image-gan", profile="smoke", data=small)
+    recipes.train("image-classifier", profile="smoke")
+    assert recipes.newest_classifier(run) is None
+    with pytest.raises(UsageError, match=f"image-classifier --profile smoke --data {small}"):
+        recipes.evaluate(run)
+    first, newest = (recipes.train("image-classifier", profile="smoke", data=small) for _ in range(2))
+    os.utime(first.directory / "card.json", (1, 1))
+    assert recipes.newest_classifier(run) == newest.directory
+    result = recipes.evaluate(run)
+    assert result == recipes.evaluate(run, newest)
+    assert result["n"] == 12 and "class_accuracy" in result and "valid_rate" not in result
+
+
+def test_images_of_one_class_cannot_be_measured(small: Path, tmp_path: Path) -> None:
+    for path in small.glob("*/light/*"):
+        path.rename(path.parent.with_name("dark") / path.name)
+    run = recipes.train("image-gan", profile="smoke", data=small, run_dir=tmp_path / "run")
+    with pytest.raises(UsageError, match="all are of one class, 'dark', .* two classes or more"):
+        recipes.evaluate(run)
+
+
+def test_a_classifier_of_other_images_is_refused(run: recipes.Run, tmp_path: Path) -> None:
+    digits = recipes.train("image-classifier", profile="smoke", data="digits", run_dir=tmp_path / "digits")
+    with pytest.raises(UsageError, match=r"takes images of shape \(1, 8, 8\), but those of toy-shapes are"):
+        recipes.evaluate(run, digits)
+    with pytest.raises(CheckpointError, match="made by 'image-gan', not by 'image-classifier'"):
+        recipes.evaluate(run, run)
 
 
 def assert_resumes(tmp_path: Path, **options: Any) -> None:

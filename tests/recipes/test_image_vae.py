@@ -83,6 +83,16 @@ def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
     assert result == recipes.evaluate(run.directory)
 
 
+def test_a_classifier_adds_its_figures(run: recipes.Run, tmp_path: Path) -> None:
+    classifier = recipes.train("image-classifier", profile="smoke", data="digits", run_dir=tmp_path / "classifier")
+    alone, both = recipes.evaluate(run), recipes.evaluate(run, classifier)
+    assert both == both | alone
+    assert both["n"] == 20 and {"frechet_over_floor", "coverage", "class_accuracy"} <= set(both)
+    other = recipes.train("image-classifier", profile="smoke", run_dir=tmp_path / "other")
+    with pytest.raises(UsageError, match=r"takes images of shape \(3, 32, 32\), but those of digits are \(1, 8, 8\)"):
+        recipes.evaluate(run, other)
+
+
 def test_resumed_run_is_the_straight_run(run: recipes.Run, tmp_path: Path) -> None:
     torch.manual_seed(5)
     straight = checkpoint.load(run.directory / "last.safetensors")

@@ -5,7 +5,7 @@ import torch
 
 import aigc_course as aigc
 from aigc_course.errors import CheckpointError, UsageError
-from aigc_course.recipes import RECIPES, get_recipe, profile_name
+from aigc_course.recipes import RECIPES, get_recipe, newest_classifier, profile_name
 from aigc_course.training import checkpoint
 
 
@@ -63,6 +63,24 @@ def test_every_recipe_has_every_profile_and_the_same_settings_type():
         for profile in ("smoke", "quick", "laptop", "full"):
             assert type(recipe.profile(profile)) is recipe.settings_type
         assert recipe.profile("quick").data != recipe.profile("laptop").data
+
+
+def test_a_text_is_measured_without_an_image_classifier(tmp_path):
+    run = aigc.train("text-gpt", profile="smoke", run_dir=tmp_path / "run")
+    assert newest_classifier(run) is None
+    with pytest.raises(UsageError, match="text-gpt is not measured by an image classifier; leave classifier out"):
+        aigc.evaluate(run, run)
+
+
+def test_only_finished_classifiers_on_the_same_data_are_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIGC_RUNS", str(tmp_path))
+    run = aigc.train("image-vae", profile="smoke")
+    assert newest_classifier(run) is None
+    classifier = aigc.train("image-classifier", profile="smoke", data="digits")
+    assert newest_classifier(run) == newest_classifier(run.directory) == classifier.directory
+    (classifier.directory / "card.json").unlink()
+    assert newest_classifier(run) is None
+    assert newest_classifier(classifier) is None
 
 
 def test_the_profile_comes_from_the_environment(monkeypatch):
