@@ -1,9 +1,10 @@
 """The preset modern against the preset dcgan of `image-gan` on CIFAR-10, each trained for the same time.
 
-Laptop profile, all other settings the preset's. How long a step of each takes is measured first, by a short run right
-before the real one, whose number of steps follows from it; the learning rate's schedule is stretched to that number.
-Both are evaluated on 5,000 generated images by an `image-classifier` run on CIFAR-10, beside as many held-out ones, and
-leave a grid of 100 images, a class a row. Run it on an idle machine:
+Laptop profile, all other settings the preset's; dcgan draws without classes, as in its paper (told the classes, it
+ended in one image a class). How long a step of each takes is measured first, by a short run right before the real one,
+whose number of steps follows from it; the learning rate's schedule is stretched to that number. Both are evaluated on
+5,000 generated images by an `image-classifier` run on CIFAR-10, beside as many held-out ones, and leave a grid of 100
+images, of modern a class a column. Run it on an idle machine:
 
     python benchmarks/image_gan.py --classifier RUN [--seconds 900] [--seeds 1] [--folder FOLDER] [--json PATH]
 
@@ -13,6 +14,7 @@ build/image_gan, keeps the runs and the grids.
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -28,11 +30,10 @@ from aigc_course.files import write_json
 from aigc_course.generators import load_generator
 from aigc_course.recipes.trained_classifier import TrainedClassifier, load_classifier
 
-PRESETS = ("dcgan", "modern")
+PRESETS = {"dcgan": ("conditional=false",), "modern": ()}
 DATA, PROFILE = "cifar10", "laptop"
 EVALUATED = 5_000  # generated images: half of the test split
 CALIBRATION_ROWS, ROW_STEPS = 5, 10  # rows of the short run's history, the first one not counted; steps of a row
-SHOWN = [label for label in range(10) for _ in range(10)]  # the classes of a grid, ten images to a row
 FIGURES = (
     "frechet_distance",
     "frechet_floor",
@@ -52,7 +53,7 @@ RATIOS = ("frechet_over_floor", "coverage")
 
 def train(preset: str, seed: int, run_dir: Path, *overrides: str) -> recipes.Run:
     """One run of the laptop profile."""
-    settings = (f"evaluation_samples={EVALUATED}", f"loop.seed={seed}", *overrides)
+    settings = (f"evaluation_samples={EVALUATED}", f"loop.seed={seed}", *PRESETS[preset], *overrides)
     return recipes.train("image-gan", profile=PROFILE, preset=preset, data=DATA, overrides=settings, run_dir=run_dir)
 
 
@@ -70,7 +71,7 @@ def one(preset: str, seed: int, seconds: float, classifier: TrainedClassifier, f
     steps = max(1, round(seconds / each))
     run = train(preset, seed, folder / f"{preset}-{seed}", f"loop.steps={steps}")
     found = recipes.evaluate(run, classifier=classifier)
-    images = load_generator(run).generate_images(len(SHOWN), label=SHOWN, seed=0)
+    images = load_generator(run).generate_images(100, seed=0)  # classes in turn: one a column
     grid = images.save(folder / f"{preset}-{seed}.png")
     times = {"steps": steps, "step_ms": 1000 * each, "seconds": run.seconds}
     print(f"{preset}, seed {seed}: {times}, {grid}", file=sys.stderr)
@@ -81,7 +82,10 @@ def table(found: dict[str, list[dict[str, Any]]]) -> None:
     """Print means over the seeds, then each ratio of the two presets: median, smallest and largest over the seeds."""
     print(f"{'':24s}" + "".join(f"{preset:>14s}" for preset in found))
     for name in ("steps", "step_ms", "seconds", *FIGURES):
-        means = [statistics.mean(run.get(name, run["metrics"].get(name)) for run in runs) for runs in found.values()]
+        means = [
+            statistics.mean(run.get(name, run["metrics"].get(name, math.nan)) for run in runs)
+            for runs in found.values()
+        ]
         print(f"{name:24s}" + "".join(f"{mean:14,.4g}" for mean in means))
     for name, ratios in ratios_of(found).items():
         print(f"{name:24s}{statistics.median(ratios):14.3f} ×   ({min(ratios):.3f} to {max(ratios):.3f})")
