@@ -49,7 +49,7 @@ class Ours:
         self.settings = dcgan(profile("laptop"))
         sizes: dict[str, Any] = {"image_size": image_size, "latent_dim": LATENT_DIM, "width": WIDTH}
         config: GANConfig = dataclasses.replace(self.settings.model, **sizes)
-        self.loop = dataclasses.replace(self.settings.loop, precision=precision, device="cpu")
+        self.loop = dataclasses.replace(self.settings.loop, precision=precision, device="cpu", warmup_steps=0)
         self.generator, self.discriminator = generator_of(config), discriminator_of(config)
         for network in (self.generator, self.discriminator):
             network.to(memory_format=torch.channels_last)
