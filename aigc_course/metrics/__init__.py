@@ -1,6 +1,6 @@
 """How good a model is: likelihoods in comparable units, and what generated examples are worth."""
 
-from aigc_course.metrics.bounds import active_units, iwae_bound
+from aigc_course.metrics.bounds import StreamingBound, active_units, iwae_bound
 from aigc_course.metrics.class_scores import (
     class_histogram,
     classifier_score,
@@ -29,6 +29,7 @@ __all__ = [
     "bits_per_dim",
     "mean_and_standard_error",
     "iwae_bound",
+    "StreamingBound",
     "active_units",
     "confusion_matrix",
     "accuracy",

@@ -12,8 +12,6 @@ seed 0. Losses with different n measure different data: don't compare them.
 """
 
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
@@ -22,95 +20,28 @@ from torch import nn
 
 from aigc_course.config import from_dict
 from aigc_course.data import digits
-from aigc_course.data.batches import ImageBatches, generator
+from aigc_course.data.batches import ImageBatches
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
-from aigc_course.losses.reconstruction import bernoulli_nll
-from aigc_course.losses.variational import kl_standard_normal, negative_elbo
-from aigc_course.models.vae import ConvVAE, VAEConfig
-from aigc_course.recipes.elbo import mean_metrics
+from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig
+from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
+from aigc_course.models.vae import ConvVAE, ImageVAEConfig, VAEConfig
 from aigc_course.recipes.prior import images_from_prior
-from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke, weights_of
-from aigc_course.training import LoopSettings, Runtime, Session, fit
+from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
+from aigc_course.recipes.vae_likelihood import (
+    HeldOut,
+    elbo_step,
+    held_out,
+    held_out_terms,
+    importance_bound,
+    once_binarised,
+    summary,
+)
+from aigc_course.recipes.vae_settings import PRESETS, ImageVAESettings, NetworkConfig, profile
+from aigc_course.training import Runtime, Session, fit
 
-_AT_ONCE = 500  # images, where there is no gradient
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageVAESettings:
-    """Everything that decides what an `image-vae` run does."""
-
-    data: str = "digits"  # an image data set, or a folder of images, all square
-    conditional: bool = True  # on the class
-    model: VAEConfig = field(default_factory=VAEConfig)  # channels, image_size, n_classes: taken from the data
-    points_per_pixel: int = 1  # n: 1 makes pixels black or white
-    loop: LoopSettings = field(default_factory=LoopSettings)
-    learning_rate: float = 2e-3  # peak
-    beta: float = 1.0  # weight of the KL term in training; with 1 the loss is the negative ELBO
-    validation_images: int = 2000  # of the validation split, for the evaluations during training
-    evaluation_samples: int = 1000  # drawn from the prior by `evaluate`
-
-    def __post_init__(self) -> None:
-        for name in ("points_per_pixel", "validation_images", "evaluation_samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 1")
-        if self.beta < 0:
-            raise ValueError(f"beta is {self.beta}, but must be at least 0")
-
-
-def profile(name: str) -> ImageVAESettings:
-    """The settings of a profile."""
-    quick = ImageVAESettings(
-        model=VAEConfig(image_size=8, latent_dim=8, width=32),
-        points_per_pixel=4,
-        loop=LoopSettings(
-            steps=1000, batch_size=64, warmup_steps=50, decay="cosine", log_every=50, evaluate_every=250, ema_decay=0.99
-        ),
-    )
-    laptop = ImageVAESettings(
-        data="mnist",
-        model=VAEConfig(latent_dim=16, width=32),
-        loop=dataclasses.replace(quick.loop, steps=4000, batch_size=128, warmup_steps=200, evaluate_every=500),
-    )
-    full = ImageVAESettings(
-        data="mnist",
-        model=VAEConfig(latent_dim=32, width=64),
-        loop=dataclasses.replace(laptop.loop, steps=40000, evaluate_every=2000, ema_decay=0.999),
-        learning_rate=1e-3,
-    )
-    small = smoke(
-        quick, model=VAEConfig(image_size=8, latent_dim=4, width=8), validation_images=20, evaluation_samples=20
-    )
-    return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
-
-
-def elbo_step(
-    model: nn.Module, batch: dict[str, torch.Tensor], *, points: int, beta: float = 1.0
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Make images of counts, encode, sample z, decode; the loss is the negative ELBO, in nats per image.
-
-    The batch holds images (B, C, H, W) in [0, 1], thresholds of the same shape uniform in [0, 1), noise
-    (B, latent_dim) from N(0, I) and, where the model is conditional, labels (B,).
-    """
-    counts = (points * batch["images"] + batch["thresholds"]).floor().clamp(max=points)
-    logits, mu, logvar, _ = model(counts / points, batch.get("labels"), batch["noise"])
-    reconstruction = binomial_nll(logits, counts, points)  # (B,)
-    kl = kl_standard_normal(mu, logvar)  # (B,)
-    loss = negative_elbo(reconstruction, kl, beta).mean()
-    return loss, {"reconstruction_nats": reconstruction.detach().mean(), "kl_nats": kl.detach().mean()}
-
-
-def binomial_nll(logits: torch.Tensor, counts: torch.Tensor, points: int) -> torch.Tensor:
-    """-log p(counts) per image, in nats, each pixel the number of successes in `points` trials; summed over pixels.
-
-    log p(k) = log C(n, k) + n (k/n log p + (1 - k/n) log(1 - p)): n Bernoulli terms and a constant.
-
-    Args: logits: (B, ...) of a success. counts: (B, ...), whole numbers in [0, points].  Returns: (B,), >= 0.
-    """
-    n = torch.tensor(float(points), device=counts.device)
-    arrangements = torch.lgamma(n + 1) - torch.lgamma(counts + 1) - torch.lgamma(n - counts + 1)  # log C(n, k)
-    return points * bernoulli_nll(logits, counts / points) - arrangements.flatten(1).sum(dim=1)
+AnyVAE = ConvVAE | MLPVAE | LadderVAE
 
 
 def train(job: Job) -> Session:
@@ -121,32 +52,33 @@ def train(job: Job) -> Session:
     model_config = fitting_model(settings, dataset)
     runtime = Runtime(loop)
     torch.manual_seed(loop.seed)
-    model = runtime.prepare(ConvVAE(model_config))
+    model = runtime.prepare(network_of(model_config))
     batches = training_batches(settings, model_config, dataset, runtime)
+    validation = _held_out(settings, model_config, dataset, "validation", settings.validation_images)
     return fit(
         model,
-        torch.optim.Adam(model.parameters(), lr=settings.learning_rate),
+        torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True),
         batches,
-        partial(elbo_step, points=settings.points_per_pixel, beta=settings.beta),
+        partial(elbo_step, likelihood=settings.pixels, beta=settings.beta, free_nats=settings.free_nats),
         settings=loop,
         runtime=runtime,
         run_dir=job.run_dir,
         resume=job.resume,
         config=job.config(model=model_config, data={"name": dataset.name, "class_names": list(dataset.class_names)}),
-        evaluate=lambda m: _validation(m, model_config, settings, dataset, runtime),
+        evaluate=lambda m: _validation(m, validation, settings, runtime),
         on_log=job.on_log,
         title=job.recipe,
     )
 
 
 def training_batches(
-    settings: ImageVAESettings, config: VAEConfig, dataset: ImageSet, runtime: Runtime
+    settings: ImageVAESettings, config: NetworkConfig, dataset: ImageSet, runtime: Runtime
 ) -> NoiseBatches:
     """This process's part of what `elbo_step` takes, batch after batch."""
     images, labels = dataset.split("train")
     size, seed, rank, world = settings.loop.batch_size, settings.loop.seed, runtime.rank, runtime.world
     stream = ImageBatches(
-        images,
+        once_binarised(images, "train") if settings.likelihood == "bernoulli-fixed" else images,
         labels if config.n_classes else None,
         size,
         seed=seed,
@@ -158,8 +90,8 @@ def training_batches(
     return NoiseBatches(stream, normal, size, seed=seed, rank=rank, world=world, uniform=uniform)
 
 
-def fitting_model(settings: ImageVAESettings, dataset: ImageSet) -> VAEConfig:
-    """The settings' model with the data's channels, size and number of classes.
+def fitting_model(settings: ImageVAESettings, dataset: ImageSet) -> NetworkConfig:
+    """The settings' model with the data's channels, size and number of classes, and the outputs of its likelihood.
 
     Raises: UsageError when the images aren't square, or have less than 4 pixels a side.
     """
@@ -170,70 +102,50 @@ def fitting_model(settings: ImageVAESettings, dataset: ImageSet) -> VAEConfig:
             f"{height} x {width} (height x width); crop or resize them first"
         )
     n_classes = len(dataset.class_names) if settings.conditional else 0
-    return dataclasses.replace(settings.model, channels=channels, image_size=height, n_classes=n_classes)
+    return dataclasses.replace(
+        settings.network, channels=channels, image_size=height, n_classes=n_classes, outputs=settings.pixels.outputs
+    )
 
 
-def held_out_elbo(
-    model: nn.Module, config: VAEConfig, dataset: ImageSet, split: str, points: int, runtime: Runtime, limit: int | None
-) -> dict[str, float]:
-    """Negative ELBO (`loss`), `reconstruction_nats` and `kl_nats` per image of a split's first `limit` images.
-
-    Rounding and noise are the same at every call, so that figures of one run can be compared.
-    """
-    images, labels = (tensor[:limit] for tensor in dataset.split(split))
-
-    def batches() -> Iterator[dict[str, torch.Tensor]]:
-        for number, rows in enumerate(torch.arange(len(images)).split(_AT_ONCE)):
-            source = generator(0, f"held-out/{split}", number)
-            part = images[rows].float() / 255
-            batch = {
-                "images": part,
-                "thresholds": torch.rand(part.shape, generator=source),
-                "noise": torch.randn((len(part), config.latent_dim), generator=source),
-            }
-            yield batch | ({"labels": labels[rows]} if config.n_classes else {})
-
-    return mean_metrics(model, batches(), partial(elbo_step, points=points), runtime)
-
-
-def _validation(
-    model: nn.Module, config: VAEConfig, settings: ImageVAESettings, dataset: ImageSet, runtime: Runtime
-) -> dict[str, float]:
-    points, limit = settings.points_per_pixel, settings.validation_images
-    terms = held_out_elbo(model, config, dataset, "validation", points, runtime, limit)
-    return {f"validation_{name}": value for name, value in terms.items()}
+def network_of(config: NetworkConfig) -> AnyVAE:
+    """A new network of the architecture that the settings are for."""
+    if isinstance(config, LadderVAEConfig):
+        return LadderVAE(config)
+    return MLPVAE(config) if isinstance(config, MLPVAEConfig) else ConvVAE(config)
 
 
 def sample_images(
-    model: ConvVAE, labels: torch.Tensor | None, seed: int, *, num_images: int | None = None
+    model: AnyVAE, labels: torch.Tensor | None, seed: int, *, num_images: int | None = None
 ) -> torch.Tensor:
-    """Draw z from N(0, I) and decode it to the mean image.
+    """Draw the latent variables from their prior and decode them to the mean image.
 
     Args: labels: (B,) int64, one image each; None for an unconditional model. seed: the same seed gives the same
         images, whatever the device. num_images: how many, without labels.
-    Returns: (B, C, H, W) float32 on the CPU: the probability of each pixel to be white, in [0, 1].
+    Returns: (B, C, H, W) float32 on the CPU: the mean of each pixel (of a white one, its probability), in [0, 1].
     Raises: UsageError when the labels don't fit the model, or nobody says how many images.
     """
     device = next(model.parameters()).device
     logits = images_from_prior(model.decode, model.config.latent_dim, device, labels, seed, num_images)
-    return logits.sigmoid()
+    return logits[:, : model.config.channels].sigmoid()
 
 
-def rebuild(tree: dict[str, Any]) -> ConvVAE:
+def rebuild(tree: dict[str, Any]) -> AnyVAE:
     """The model of a loaded checkpoint, without its weights."""
-    return ConvVAE(from_dict(VAEConfig, tree["config"]["model"]))
+    architecture = tree["config"]["settings"].get("architecture", "conv")  # older checkpoints know no other
+    kind: type = {"conv": VAEConfig, "mlp": MLPVAEConfig, "ladder": LadderVAEConfig}[architecture]
+    return network_of(from_dict(kind, tree["config"]["model"]))
 
 
 def evaluate(tree: dict[str, Any]) -> dict[str, float]:
-    """Negative ELBO and its terms on the test split, nats per image; on digits also what a classifier recognises."""
+    """Bounds on -log p(x) of test images, in nats; on digits also what a classifier recognises of generated ones."""
     settings = from_dict(ImageVAESettings, tree["config"]["settings"])
     dataset = load_set(settings.data, ImageSet)
     model = rebuild(tree)
     model.load_state_dict(weights_of(tree))
-    runtime = Runtime(settings.loop)
+    # Sums of logarithms, many of them for each image: float32, whatever the training's precision.
+    runtime = Runtime(dataclasses.replace(settings.loop, precision="fp32"))
     model = model.to(runtime.device).eval()
-    terms = held_out_elbo(model, model.config, dataset, "test", settings.points_per_pixel, runtime, None)
-    result = {"test_loss": terms.pop("loss")} | terms
+    result = _bounds(model, settings, dataset, runtime)
     if dataset.name == digits.NAME and settings.conditional:
         labels = torch.arange(settings.evaluation_samples) % len(digits.CLASS_NAMES)
         grades = digits.grade(2 * sample_images(model, labels, seed=settings.loop.seed) - 1, labels)
@@ -241,12 +153,44 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
     return result
 
 
+def _bounds(model: AnyVAE, settings: ImageVAESettings, dataset: ImageSet, runtime: Runtime) -> dict[str, float]:
+    """The negative ELBO of all test images with its terms, and the importance weighted bound of some."""
+    n_dims, samples = dataset.images["test"][0].numel(), settings.importance_samples
+    terms = held_out_terms(model, _held_out(settings, model.config, dataset, "test", None), settings.pixels, runtime)
+    result = summary("negative_elbo", terms.pop("negative_elbo_nats"), settings.pixels, n_dims)
+    result |= {name: values.mean().item() for name, values in terms.items()}
+    chosen = _held_out(settings, model.config, dataset, "test", settings.importance_images)
+    bound = importance_bound(model, chosen, settings.pixels, runtime, samples=samples)
+    return result | summary(f"negative_iwae_{samples}", -bound, settings.pixels, n_dims)
+
+
+def _validation(model: nn.Module, data: HeldOut, settings: ImageVAESettings, runtime: Runtime) -> dict[str, float]:
+    """The negative ELBO, as `validation_loss` by which the best checkpoint is chosen, and its terms."""
+    terms = held_out_terms(model, data, settings.pixels, runtime)
+    means = {name: values.mean().item() for name, values in terms.items()}
+    return {"validation_loss": means.pop("negative_elbo_nats")} | {f"validation_{n}": v for n, v in means.items()}
+
+
+def _held_out(
+    settings: ImageVAESettings, config: ImageVAEConfig, dataset: ImageSet, split: str, limit: int | None
+) -> HeldOut:
+    return held_out(
+        dataset,
+        split,
+        limit=limit,
+        fixed=settings.likelihood == "bernoulli-fixed",
+        latent_dim=config.latent_dim,
+        conditional=config.n_classes > 0,
+    )
+
+
 RECIPE = Recipe(
     name="image-vae",
     kind="images",
-    summary="a convolutional VAE that draws images of a class asked for",
+    summary="a VAE that draws images of a class asked for, or measures how probable images are",
     settings_type=ImageVAESettings,
     profile=profile,
+    presets=PRESETS,
     train=train,
     evaluate=evaluate,
 )
