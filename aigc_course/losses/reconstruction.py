@@ -39,7 +39,7 @@ def binomial_nll(logits: Tensor, counts: Tensor, points: int) -> Tensor:
     nats = points * bernoulli_nll(logits, counts / points)
     if points == 1:
         return nats
-    n = torch.tensor(float(points), device=counts.device)
+    n = counts.new_tensor(points)
     arrangements = torch.lgamma(n + 1) - torch.lgamma(counts + 1) - torch.lgamma(n - counts + 1)  # log C(n, k)
     return nats - arrangements.flatten(1).sum(dim=1)
 

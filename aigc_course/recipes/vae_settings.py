@@ -78,13 +78,23 @@ def profile(name: str) -> ImageVAESettings:
     )
     laptop = ImageVAESettings(
         data="mnist",
-        model=VAEConfig(latent_dim=16, width=32),
-        loop=dataclasses.replace(quick.loop, steps=4000, batch_size=128, warmup_steps=200, evaluate_every=500),
+        loop=LoopSettings(
+            steps=20000,
+            batch_size=128,
+            warmup_steps=200,
+            decay="cosine",
+            log_every=50,
+            evaluate_every=1000,
+            checkpoint_every=1000,
+            ema_decay=0.999,
+        ),
     )
-    full = ImageVAESettings(
-        data="mnist",
+    full = dataclasses.replace(
+        laptop,
         model=VAEConfig(latent_dim=32, width=64),
-        loop=dataclasses.replace(laptop.loop, steps=40000, evaluate_every=2000, ema_decay=0.999),
+        mlp=MLPVAEConfig(hidden=(1024, 1024)),
+        ladder=LadderVAEConfig(width=1024),
+        loop=dataclasses.replace(laptop.loop, steps=60000, evaluate_every=2000, ema_decay=0.9995),
         learning_rate=1e-3,
     )
     small = smoke(
@@ -100,21 +110,28 @@ def profile(name: str) -> ImageVAESettings:
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 
 
-def _likelihood_of(settings: ImageVAESettings, architecture: Literal["conv", "mlp", "ladder"]) -> ImageVAESettings:
+def _measured(
+    settings: ImageVAESettings, architecture: Literal["conv", "mlp", "ladder"], batch_size: int
+) -> ImageVAESettings:
     """What figures for MNIST are of: an unconditional model of images that are binarised anew in each batch."""
     return dataclasses.replace(
-        settings, architecture=architecture, conditional=False, likelihood="bernoulli-dynamic", points_per_pixel=1
+        settings,
+        architecture=architecture,
+        conditional=False,
+        likelihood="bernoulli-dynamic",
+        points_per_pixel=1,
+        loop=dataclasses.replace(settings.loop, batch_size=batch_size),
     )
 
 
 def mlp(settings: ImageVAESettings) -> ImageVAESettings:
     """784-512-512-z and back (in the line of Kingma & Welling 2014 and Burda et al. 2016), for likelihoods."""
-    return _likelihood_of(settings, "mlp")
+    return _measured(settings, "mlp", batch_size=500)
 
 
 def conv(settings: ImageVAESettings) -> ImageVAESettings:
     """Convolutions with one latent vector, for likelihoods."""
-    return _likelihood_of(settings, "conv")
+    return _measured(settings, "conv", batch_size=200)
 
 
 def ladder(settings: ImageVAESettings) -> ImageVAESettings:
@@ -122,7 +139,7 @@ def ladder(settings: ImageVAESettings) -> ImageVAESettings:
 
     Free bits keep the upper layers in use while the lower ones learn (Kingma et al. 2016).
     """
-    return dataclasses.replace(_likelihood_of(settings, "ladder"), free_nats=0.5)
+    return dataclasses.replace(_measured(settings, "ladder", batch_size=300), free_nats=0.5)
 
 
 PRESETS: dict[str, Callable[[ImageVAESettings], ImageVAESettings]] = {"mlp": mlp, "conv": conv, "ladder": ladder}
