@@ -79,7 +79,7 @@ def profile(name: str) -> ImageVAESettings:
     laptop = ImageVAESettings(
         data="mnist",
         loop=LoopSettings(
-            steps=20000,
+            steps=15000,
             batch_size=128,
             warmup_steps=200,
             decay="cosine",
@@ -94,7 +94,7 @@ def profile(name: str) -> ImageVAESettings:
         model=VAEConfig(latent_dim=32, width=64),
         mlp=MLPVAEConfig(hidden=(1024, 1024)),
         ladder=LadderVAEConfig(width=1024),
-        loop=dataclasses.replace(laptop.loop, steps=60000, evaluate_every=2000, ema_decay=0.9995),
+        loop=dataclasses.replace(laptop.loop, steps=40000, evaluate_every=2000),
         learning_rate=1e-3,
     )
     small = smoke(
