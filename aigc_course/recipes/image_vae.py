@@ -1,14 +1,14 @@
-"""`image-vae`: a convolutional VAE that draws images of a class asked for.
+"""`image-vae`: a VAE that draws images of a class asked for; with a preset, a model of how probable images are.
 
-A pixel is the number of white points among n, a binomial variable, so that the loss is a likelihood. Grey images become
-such counts by rounding n times the brightness up or down at random, anew in every batch, once and for all in the
-evaluations. n = 1 is the dynamic binarisation of Salakhutdinov & Murray 2008, which figures for MNIST use. The
+By default a pixel is the number of white points among n, a binomial variable, so that the loss is a likelihood. Grey
+images become such counts by rounding n times the brightness up or down at random, anew in every batch, once and for all
+in the evaluations. n = 1 is the dynamic binarisation of Salakhutdinov & Murray 2008, which figures for MNIST use. The
 decoder's probabilities, which are what `sample_images` shows, are brightnesses again.
 
 The larger n, the more a pixel weighs against the KL term, and the more of each image z keeps. Too much of it, and the
 prior meets z that no training image had: on `digits` (1,197 to learn from) a classifier recognised 99.8 % of the drawn
 images with n = 1, all much alike (KL 1.7 nats), 95.5 % with 4 (6.2 nats) and 69.9 % with 16 (14.4 nats); z of length 8,
-seed 0. Losses with different n measure different data: don't compare them.
+seed 0. Bounds of different likelihoods, or different n, measure different data: don't compare them.
 """
 
 import dataclasses
@@ -57,7 +57,7 @@ def train(job: Job) -> Session:
     validation = _held_out(settings, model_config, dataset, "validation", settings.validation_images)
     return fit(
         model,
-        torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True),
+        optimizer_of(model, settings),
         batches,
         partial(elbo_step, likelihood=settings.pixels, beta=settings.beta, free_nats=settings.free_nats),
         settings=loop,
@@ -69,6 +69,11 @@ def train(job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
+
+
+def optimizer_of(model: nn.Module, settings: ImageVAESettings) -> torch.optim.Adam:
+    """Adam; fused, which on a CPU too is one pass over the weights."""
+    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
 
 
 def training_batches(

@@ -111,7 +111,11 @@ def profile(name: str) -> ImageVAESettings:
 
 
 def _measured(
-    settings: ImageVAESettings, architecture: Literal["conv", "mlp", "ladder"], batch_size: int
+    settings: ImageVAESettings,
+    architecture: Literal["conv", "mlp", "ladder"],
+    *,
+    batch_size: int,
+    free_nats: float = 0.0,
 ) -> ImageVAESettings:
     """What figures for MNIST are of: an unconditional model of images that are binarised anew in each batch."""
     return dataclasses.replace(
@@ -121,6 +125,8 @@ def _measured(
         likelihood="bernoulli-dynamic",
         points_per_pixel=1,
         loop=dataclasses.replace(settings.loop, batch_size=batch_size),
+        beta=1.0,
+        free_nats=free_nats,
     )
 
 
@@ -139,7 +145,7 @@ def ladder(settings: ImageVAESettings) -> ImageVAESettings:
 
     Free bits keep the upper layers in use while the lower ones learn (Kingma et al. 2016).
     """
-    return dataclasses.replace(_measured(settings, "ladder", batch_size=300), free_nats=0.5)
+    return _measured(settings, "ladder", batch_size=300, free_nats=0.5)
 
 
 PRESETS: dict[str, Callable[[ImageVAESettings], ImageVAESettings]] = {"mlp": mlp, "conv": conv, "ladder": ladder}

@@ -145,6 +145,8 @@ def test_presets_are_unconditional_models_of_binarised_images(preset: str) -> No
     settings = image_vae.PRESETS[preset](quick)
     assert (settings.architecture, settings.likelihood, settings.conditional) == (preset, "bernoulli-dynamic", False)
     assert (settings.data, settings.loop.steps, settings.beta) == (quick.data, quick.loop.steps, 1.0)
+    for other in image_vae.PRESETS.values():  # whatever a preset decides, it decides in full
+        assert image_vae.PRESETS[preset](other(quick)) == settings
 
 
 @pytest.mark.parametrize(("preset", "likelihood"), [("mlp", "gaussian"), ("ladder", "logistic")])
