@@ -27,6 +27,7 @@ from aigc_course.errors import UsageError
 from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig
 from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
 from aigc_course.models.vae import ConvVAE, ImageVAEConfig, VAEConfig
+from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
 from aigc_course.recipes.vae_likelihood import (
@@ -171,9 +172,8 @@ def _bounds(model: AnyVAE, settings: ImageVAESettings, dataset: ImageSet, runtim
 
 def _validation(model: nn.Module, data: HeldOut, settings: ImageVAESettings, runtime: Runtime) -> dict[str, float]:
     """The negative ELBO, as `validation_loss` by which the best checkpoint is chosen, and its terms."""
-    terms = held_out_terms(model, data, settings.pixels, runtime)
-    means = {name: values.mean().item() for name, values in terms.items()}
-    return {"validation_loss": means.pop("negative_elbo_nats")} | {f"validation_{n}": v for n, v in means.items()}
+    terms = mean_metrics(model, data.batches(), partial(elbo_step, likelihood=settings.pixels), runtime)
+    return {f"validation_{name}": value for name, value in terms.items()}
 
 
 def _held_out(
