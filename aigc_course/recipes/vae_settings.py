@@ -78,6 +78,7 @@ def profile(name: str) -> ImageVAESettings:
     )
     laptop = ImageVAESettings(
         data="mnist",
+        model=VAEConfig(latent_dim=32, width=32),
         loop=LoopSettings(
             steps=15000,
             batch_size=128,
