@@ -75,7 +75,7 @@ def test_the_bound_meets_the_exact_evidence_and_grows_with_the_samples() -> None
     means = [bound.mean().item() for bound in bounds]
     assert means == sorted(means)
     gap, error = mean_and_standard_error(exact - bounds[0])
-    assert gap > 5 * error  # one sample is not enough
+    assert gap > 3 * error and gap > 0.2  # one sample is not enough
     gap, error = mean_and_standard_error(exact - bounds[-1])
     assert abs(gap) < 3 * error and error < 0.02
 
