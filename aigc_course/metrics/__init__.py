@@ -19,7 +19,13 @@ from aigc_course.metrics.estimate import Estimate
 from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
 from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
-from aigc_course.metrics.likelihood import bits_per_byte, bits_per_dim, mean_and_standard_error, perplexity
+from aigc_course.metrics.likelihood import (
+    bits_per_byte,
+    bits_per_dim,
+    mean_and_standard_error,
+    perplexity,
+    two_phase_mean,
+)
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
 from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
 
@@ -28,6 +34,7 @@ __all__ = [
     "bits_per_byte",
     "bits_per_dim",
     "mean_and_standard_error",
+    "two_phase_mean",
     "iwae_bound",
     "StreamingBound",
     "active_units",

@@ -24,6 +24,7 @@ from aigc_course.data.batches import ImageBatches
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
+from aigc_course.metrics.likelihood import mean_and_standard_error, two_phase_mean
 from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig
 from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
 from aigc_course.models.vae import ConvVAE, ImageVAEConfig, VAEConfig
@@ -160,14 +161,15 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
 
 
 def _bounds(model: AnyVAE, settings: ImageVAESettings, dataset: ImageSet, runtime: Runtime) -> dict[str, float]:
-    """The negative ELBO of all test images with its terms, and the importance weighted bound of some."""
+    """The negative ELBO of all test images with its terms, and the importance weighted bound, taken of some of them."""
     n_dims, samples = dataset.images["test"][0].numel(), settings.importance_samples
     terms = held_out_terms(model, _held_out(settings, model.config, dataset, "test", None), settings.pixels, runtime)
-    result = summary("negative_elbo", terms.pop("negative_elbo_nats"), settings.pixels, n_dims)
+    elbo = terms.pop("negative_elbo_nats")
+    result = summary("negative_elbo", mean_and_standard_error(elbo), settings.pixels, n_dims)
     result |= {name: values.mean().item() for name, values in terms.items()}
     chosen = _held_out(settings, model.config, dataset, "test", settings.importance_images)
     bound = importance_bound(model, chosen, settings.pixels, runtime, samples=samples)
-    return result | summary(f"negative_iwae_{samples}", -bound, settings.pixels, n_dims)
+    return result | summary(f"negative_iwae_{samples}", two_phase_mean(elbo, -bound), settings.pixels, n_dims)
 
 
 def _validation(model: nn.Module, data: HeldOut, settings: ImageVAESettings, runtime: Runtime) -> dict[str, float]:

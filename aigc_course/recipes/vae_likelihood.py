@@ -3,7 +3,6 @@
 All three use the same terms: `elbo_terms`. The importance weighted bound is taken from many z an image, in parts.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from aigc_course.data.batches import Batch, generator
 from aigc_course.data.sets import ImageSet
 from aigc_course.losses.variational import free_bits, negative_elbo
 from aigc_course.metrics.bounds import StreamingBound
-from aigc_course.metrics.likelihood import bits_per_dim, mean_and_standard_error
+from aigc_course.metrics.likelihood import bits_per_dim
 from aigc_course.models.likelihoods import Likelihood, binarised
 from aigc_course.training import Runtime
 
@@ -155,8 +154,8 @@ def log_weights(model: nn.Module, rows: Batch, likelihood: Likelihood) -> Tensor
     )
 
 
-def summary(name: str, nats: Tensor, likelihood: Likelihood, n_dims: int) -> dict[str, float]:
-    """Mean and standard error over images (N,), and bits per dimension where they are of 8-bit data."""
-    mean, error = mean_and_standard_error(nats) if len(nats) > 1 else (nats.mean().item(), math.nan)
+def summary(name: str, mean_and_error: tuple[float, float], likelihood: Likelihood, n_dims: int) -> dict[str, float]:
+    """A mean over images in nats and its standard error by name; bits per dimension where they are of 8-bit data."""
+    mean, error = mean_and_error
     result = {f"{name}_nats": mean, f"{name}_standard_error": error}
     return result | ({f"{name}_bits_per_dim": bits_per_dim(mean, n_dims)} if likelihood.of_8_bit else {})

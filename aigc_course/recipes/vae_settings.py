@@ -34,13 +34,15 @@ class ImageVAESettings:
     validation_images: int = 2000  # drawn from the validation split, for the evaluations during training
     evaluation_samples: int = 1000  # drawn from the prior by `evaluate`
     importance_samples: int = 500  # z per image for the importance weighted bound of `evaluate`
-    importance_images: int = 1000  # drawn from the test split for that bound
+    importance_images: int = 1000  # of the test split, that the bound is taken of; the ELBO is of all
 
     def __post_init__(self) -> None:
         counts = ("points_per_pixel", "validation_images", "evaluation_samples")
-        for name in (*counts, "importance_samples", "importance_images"):
+        for name in (*counts, "importance_samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if self.importance_images < 2:  # one image has no standard error
+            raise ValueError(f"importance_images is {self.importance_images}, but must be at least 2")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, but must be above 0")
         for name in ("beta", "free_nats"):

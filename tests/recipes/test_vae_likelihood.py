@@ -182,10 +182,19 @@ def test_a_fixed_binarisation_of_held_out_images_does_not_depend_on_the_subset()
     assert set(few.images.unique().tolist()) == {0, 255}
 
 
-def test_standard_errors_and_bits() -> None:
-    nats = torch.tensor([1.0, 3.0]) * 64 * math.log(2)
-    found = vae_likelihood.summary("x", nats, DiscretisedLogistic(), 64)
-    assert found == pytest.approx(
-        {"x_nats": 128 * math.log(2), "x_standard_error": 64 * math.log(2), "x_bits_per_dim": 2.0}
+def test_bits_are_of_8_bit_images_alone() -> None:
+    found = vae_likelihood.summary("x", (128 * math.log(2), 0.5), DiscretisedLogistic(), 64)
+    assert found == pytest.approx({"x_nats": 128 * math.log(2), "x_standard_error": 0.5, "x_bits_per_dim": 2.0})
+    assert set(vae_likelihood.summary("x", (1.0, 0.5), Binomial(1), 64)) == {"x_nats", "x_standard_error"}
+
+
+def test_the_images_of_the_bound_are_the_first_of_all_with_the_same_pixels() -> None:
+    dataset = sorted_set()
+    few, everything = (
+        held_out(dataset, "test", limit=limit, fixed=False, latent_dim=2, conditional=False) for limit in (600, None)
     )
-    assert set(vae_likelihood.summary("x", nats, Binomial(1), 64)) == {"x_nats", "x_standard_error"}
+    observed = [
+        torch.cat([Binomial(1).observe(b["images"], b["thresholds"]) for b in data.batches()])
+        for data in (few, everything)
+    ]
+    assert torch.equal(observed[0], observed[1][:600])
