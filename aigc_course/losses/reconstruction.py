@@ -36,12 +36,11 @@ def binomial_nll(logits: Tensor, counts: Tensor, points: int) -> Tensor:
     Returns: (B,), >= 0.
     Raises: UsageError if shapes differ or counts leave [0, points].
     """
-    nats = points * bernoulli_nll(logits, counts / points)
     if points == 1:
-        return nats
+        return bernoulli_nll(logits, counts)
     n = counts.new_tensor(points)
     arrangements = torch.lgamma(n + 1) - torch.lgamma(counts + 1) - torch.lgamma(n - counts + 1)  # log C(n, k)
-    return nats - arrangements.flatten(1).sum(dim=1)
+    return points * bernoulli_nll(logits, counts / points) - arrangements.flatten(1).sum(dim=1)
 
 
 def gaussian_nll(mean: Tensor, log_variance: Tensor, x: Tensor) -> Tensor:
