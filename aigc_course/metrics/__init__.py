@@ -21,6 +21,7 @@ from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extra
 from aigc_course.metrics.inception import inception_fid
 from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
 from aigc_course.metrics.likelihood import bits_per_byte, bits_per_dim, mean_and_standard_error, perplexity
+from aigc_course.metrics.log_spectral import log_spectral_distance
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
 from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
 
@@ -45,6 +46,7 @@ __all__ = [
     "inception_fid",
     "kernel_distance",
     "kernel_distance_in_subsets",
+    "log_spectral_distance",
     "ManifoldScores",
     "precision_recall",
     "expected_coverage",

@@ -1,0 +1,38 @@
+"""What `audio-classifier` sees of a sound: its spectrogram, in which neither loudness nor a constant offset is left."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aigc_course.audio import SpectrogramConfig, log_spectrogram, normalise_peak
+
+_STEP_DB = 20.0  # one unit of the result
+_BELOW_DB = 40.0  # how far the loudest point of a sound with peak 1 may lie below full scale
+
+
+def log_mel(waveforms: Tensor, lengths: Tensor, config: SpectrogramConfig) -> tuple[Tensor, Tensor]:
+    """Spectrograms in steps of 20 dB above `config.floor_db`, which counts from each sound's own loudest point.
+
+    Each sound loses its mean and is scaled to peak 1 first. Nothing depends on the samples after a sound's end.
+
+    Args:
+        waveforms: (B, T) float.  lengths: (B,) int64 in [1, T], samples of each sound.
+        config: of the spectrogram.
+    Returns: spectrograms (B, n_bins, n_frames(T)), >= 0, where 0 is silence and everything after a sound's last frame;
+        the number of frames of each sound (B,).
+    """
+    known = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths[:, None]  # (B, T)
+    waveforms = torch.where(known, waveforms, 0)
+    mean = waveforms.sum(dim=1, keepdim=True) / lengths[:, None]
+    waveforms = normalise_peak(torch.where(known, waveforms - mean, 0), peak=1.0)
+    lowest = max(config.floor_db - _BELOW_DB, -200.0)
+    padded = F.pad(waveforms, (0, config.n_fft))  # so that no frame reaches the mirrored end
+    db = log_spectrogram(padded, dataclasses.replace(config, floor_db=lowest))
+    n_frames = 1 + lengths // config.hop_length
+    db = db[:, :, : config.n_frames(waveforms.shape[1])]
+    known = torch.arange(db.shape[2], device=db.device) < n_frames[:, None, None]
+    loudest = torch.where(known, db, lowest).amax(dim=(1, 2), keepdim=True).clamp(min=lowest - config.floor_db)
+    steps = ((db - loudest - config.floor_db) / _STEP_DB).clamp(min=0)
+    return torch.where(known, steps, 0), n_frames
