@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 import warnings
-from typing import Annotated, NoReturn, TextIO
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     try:
         with warnings.catch_warnings(), explain_os_errors("a file"):
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             app(arguments, prog_name="aigc-course")
     except CourseError as error:
         _fail(str(error), 2)
@@ -66,19 +66,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
     """Print what the package says to the user alone, and what others say with the place that it comes from."""
-    if issubclass(category, CourseWarning):
-        print(f"note: {message}", file=file or sys.stderr)
-    else:
-        print(f"{filename}:{lineno}: {category.__name__}: {message}", file=file or sys.stderr)
+    place = "note" if issubclass(category, CourseWarning) else f"{filename}:{lineno}: {category.__name__}"
+    print(f"{place}: {message}", file=sys.stderr)
 
 
 def _fail(text: str, status: int) -> NoReturn:

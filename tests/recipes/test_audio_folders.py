@@ -73,9 +73,10 @@ def test_a_folder_without_speakers_has_none_to_hold_out_or_to_ask_for(tmp_path: 
 def test_the_command_line_says_what_was_mended(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data = put(tmp_path / "mine", channels=2)
     arguments = ["train", "audio-classifier", "--profile", "smoke", "--data", data, "--run-dir", str(tmp_path / "run")]
-    with warnings.catch_warnings(), pytest.raises(SystemExit) as caught:
+    with warnings.catch_warnings():
         warnings.simplefilter("default")
-        main(arguments)
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
     assert caught.value.code == 0 and (tmp_path / "run" / "card.json").exists()
     assert "\nnote: 32 of 32 recordings have several channels, which were averaged; the first is" in (
         "\n" + capsys.readouterr().err
