@@ -68,7 +68,7 @@ def profile(name: str) -> AudioClassifierSettings:
         data="fsdd",
         model=AudioClassifierConfig(width=16, feature_dim=64),
         loop=dataclasses.replace(
-            quick.loop, steps=1200, batch_size=64, warmup_steps=240, log_every=20, evaluate_every=200, ema_decay=0.98
+            quick.loop, steps=600, batch_size=64, warmup_steps=120, log_every=20, evaluate_every=150, ema_decay=0.98
         ),
         changes=SoundChanges(silence_seconds=0.2, noise=0.1, masked_frames=20, masked_bins=8, moved_bins=3),
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ from aigc_course.recipes.trained_audio_classifier import TrainedAudioClassifier,
 from aigc_course.training import LoopSettings, Runtime, checkpoint
 
 RATE = 8000
+Sounds = tuple[torch.Tensor, torch.Tensor]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def made_once() -> Iterator[AudioSet]:
+    """The embedded set, which takes a second or two to make."""
+    dataset = make_dtmf_digits()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audio_classifier, "load_set", lambda *_: dataset)
+        yield dataset
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +43,10 @@ def classifier(run: recipes.Run) -> TrainedAudioClassifier:
     return load_audio_classifier(run)
 
 
-def some_sounds() -> tuple[torch.Tensor, torch.Tensor]:
+@pytest.fixture
+def sounds(made_once: AudioSet) -> Sounds:
     """Waveforms (5, 2400) and lengths."""
-    waveforms, _, _ = make_dtmf_digits().split("test")
+    waveforms, _, _ = made_once.split("test")
     lengths = torch.tensor([2400, 1000, 40, 1700, 2399])
     return torch.where(torch.arange(2400) < lengths[:, None], waveforms[:5, :2400], 0), lengths
 
@@ -70,12 +82,12 @@ def test_the_loss_is_torchs_smoothed_cross_entropy() -> None:
     assert metrics["accuracy"] == (logits.argmax(dim=1) == labels).float().mean()
 
 
-def test_smoke_run_and_evaluation(run: recipes.Run, classifier: TrainedAudioClassifier) -> None:
+def test_smoke_run_and_evaluation(run: recipes.Run, classifier: TrainedAudioClassifier, made_once: AudioSet) -> None:
     assert {"loss", "accuracy", "learning_rate"} <= run.history.rows[0].keys()
     assert {"validation_loss", "validation_accuracy"} <= run.metrics.keys()
     result = recipes.evaluate(run)
     assert result == recipes.evaluate(run.directory)
-    waveforms, lengths, labels = make_dtmf_digits().split("test")
+    waveforms, lengths, labels = made_once.split("test")
     probabilities = classifier.probabilities(waveforms, lengths, RATE)
     assert result["test_accuracy"] == pytest.approx((probabilities.argmax(1) == labels).double().mean().item())
     assert result["test_loss"] == pytest.approx(F.nll_loss(probabilities.log(), labels).item(), rel=1e-4)
@@ -110,8 +122,8 @@ def test_resumed_run_is_the_straight_run(run: recipes.Run, tmp_path: Path) -> No
             assert torch.equal(weight, resumed[part]["model"][name]), name
 
 
-def test_results_depend_on_each_sound_alone(classifier: TrainedAudioClassifier) -> None:
-    waveforms, lengths = some_sounds()
+def test_results_depend_on_each_sound_alone(classifier: TrainedAudioClassifier, sounds: Sounds) -> None:
+    waveforms, lengths = sounds
     features = classifier.features(waveforms, lengths, RATE)
     assert features.shape == (5, classifier.feature_dim) and features.dtype == torch.float32
     assert features.std(dim=0).max() > 0.01
@@ -125,15 +137,15 @@ def test_results_depend_on_each_sound_alone(classifier: TrainedAudioClassifier) 
     torch.testing.assert_close(backward, features, atol=1e-5, rtol=1e-4)
 
 
-def test_neither_loudness_nor_offset_changes_a_result(classifier: TrainedAudioClassifier) -> None:
-    waveforms, lengths = some_sounds()
+def test_neither_loudness_nor_offset_changes_a_result(classifier: TrainedAudioClassifier, sounds: Sounds) -> None:
+    waveforms, lengths = sounds
     logits = classifier.logits(waveforms, lengths, RATE)
     for changed in (0.01 * waveforms, 5 * waveforms, -waveforms, waveforms + 0.2, waveforms.double() - 0.5):
         torch.testing.assert_close(classifier.logits(changed, lengths, RATE), logits, atol=2e-3, rtol=1e-3)
 
 
-def test_features_feed_probabilities_and_classes(classifier: TrainedAudioClassifier) -> None:
-    waveforms, lengths = some_sounds()
+def test_features_feed_probabilities_and_classes(classifier: TrainedAudioClassifier, sounds: Sounds) -> None:
+    waveforms, lengths = sounds
     probabilities = classifier.probabilities(waveforms, lengths, RATE)
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(5))
     features = classifier.features(waveforms, lengths, RATE)
@@ -155,20 +167,19 @@ def test_features_feed_probabilities_and_classes(classifier: TrainedAudioClassif
     ],
 )
 def test_sounds_that_do_not_fit_are_refused(
-    classifier: TrainedAudioClassifier, change: dict[str, Any], message: str
+    classifier: TrainedAudioClassifier, sounds: Sounds, change: dict[str, Any], message: str
 ) -> None:
-    waveforms, lengths = some_sounds()
+    waveforms, lengths = sounds
     given: dict[str, Any] = {"waveforms": waveforms, "lengths": lengths, "rate": RATE, "batch_size": 100} | change
     with pytest.raises(UsageError, match=message):
         classifier.features(*given.values())
 
 
-def test_long_sounds_are_cut_in_training() -> None:
+def test_long_sounds_are_cut_in_training(made_once: AudioSet) -> None:
     settings = audio_classifier.profile("smoke")
-    dataset = make_dtmf_digits()
     runtime = Runtime(LoopSettings(device="cpu"))
     short = dataclasses.replace(settings, max_seconds=0.1, changes=audio_classifier.SoundChanges())
-    batch = audio_classifier.training_batches(short, dataset, settings.spectrogram, runtime)[0]
+    batch = audio_classifier.training_batches(short, made_once, settings.spectrogram, runtime)[0]
     assert (batch["n_frames"] == 11).all() and batch["spectrograms"].shape[2] == 11
 
 
