@@ -70,7 +70,7 @@ def profile(name: str) -> AudioClassifierSettings:
         loop=dataclasses.replace(
             quick.loop, steps=600, batch_size=64, warmup_steps=120, log_every=20, evaluate_every=150, ema_decay=0.98
         ),
-        changes=SoundChanges(silence_seconds=0.2, noise=0.1, masked_frames=20, masked_bins=8, moved_bins=3),
+        changes=SoundChanges(noise=0.1, masked_frames=20, masked_bins=8, moved_bins=3),
     )
     full = dataclasses.replace(
         laptop,
@@ -80,7 +80,7 @@ def profile(name: str) -> AudioClassifierSettings:
     small = smoke(
         quick,
         model=AudioClassifierConfig(width=2, feature_dim=8),
-        changes=SoundChanges(silence_seconds=0.1, noise=0.1, masked_frames=4, masked_bins=4, moved_bins=1),
+        changes=SoundChanges(noise=0.1, masked_frames=4, masked_bins=4, moved_bins=1),
     )
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 

@@ -29,8 +29,8 @@ def speech_quality(
     """How often generated sounds are named as what was asked for, and how far their features are from real ones'.
 
     The Fréchet distance is that of n generated sounds and n of the test split, and its floor that of n and n of the
-    test split: n = min(N, half of the test split). Silence after a sound, counted as part of it, changes its features:
-    give the same length to generated sounds as to what is compared with them, or cut the silence off.
+    test split: n = min(N, half of the test split). Silence before and after a sound is not heard, so `lengths` may be
+    those of the window that a model fills.
 
     Args:
         waveforms: (N, T) floating point, at the data's sample rate. lengths: (N,) samples of each sound.

@@ -17,10 +17,9 @@ from aigc_course.recipes.log_mel import log_mel
 class SoundChanges:
     """How training sounds are changed, each anew every time; 0 switches a change off.
 
-    There is none of loudness, which the spectrograms don't show.
+    There is none of loudness, nor of silence put before or after a sound: the spectrograms don't show them.
     """
 
-    silence_seconds: float = 0.0  # put before the sound, at most; as much again, at most, after it
     noise: float = 0.0  # white noise's standard deviation, at most, as a share of the sound's own
     masked_frames: int = 0  # frames in one place that are silenced, at most
     masked_bins: int = 0  # neighbouring frequencies that are silenced, at most
@@ -28,9 +27,8 @@ class SoundChanges:
 
     def __post_init__(self) -> None:
         require_at_least(0, masked_frames=self.masked_frames, masked_bins=self.masked_bins, moved_bins=self.moved_bins)
-        for name in ("silence_seconds", "noise"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 0")
+        if not self.noise >= 0:
+            raise ValueError(f"noise is {self.noise}, but must be at least 0")
 
 
 class SoundBatches:
@@ -54,18 +52,14 @@ class SoundBatches:
     ) -> None:
         self._spectrogram, self._changes = spectrogram, changes
         stream = TensorBatches(sounds, batch_size, seed=seed, rank=rank, world=world)
-        normal = {"noise": sounds["waveforms"].shape[1] + 2 * self._most_silence} if changes.noise else {}
-        places = {"silence": 2, "level": 1, "time": 2, "frequency": 2, "move": 1}
+        normal = {"noise": sounds["waveforms"].shape[1]} if changes.noise else {}
+        places = {"level": 1, "time": 2, "frequency": 2, "move": 1}
         self._stream = NoiseBatches(stream, normal, batch_size, seed=seed, rank=rank, world=world, uniform=places)
 
     def __getitem__(self, k: int) -> Batch:
         """Batch k of this rank."""
         batch, changes = self._stream[k], self._changes
         waveforms, lengths = batch["waveforms"], batch["lengths"]
-        if self._most_silence:
-            waveforms, lengths = surround(
-                waveforms, lengths, _up_to(batch["silence"], self._most_silence), self._most_silence
-            )
         if changes.noise:
             loudness = (waveforms.square().sum(dim=1) / lengths).sqrt()
             waveforms = waveforms + batch["noise"] * (loudness[:, None] * changes.noise * batch["level"])
@@ -78,20 +72,6 @@ class SoundBatches:
                 ends = n_frames if axis == 2 else torch.full_like(n_frames, spectrograms.shape[1])
                 spectrograms = silence(spectrograms, axis, _up_to(batch[name][:, 0], most), batch[name][:, 1], ends)
         return {"spectrograms": spectrograms, "n_frames": n_frames, "labels": batch["labels"]}
-
-    @property
-    def _most_silence(self) -> int:
-        return round(self._changes.silence_seconds * self._spectrogram.sample_rate_hz)
-
-
-def surround(waveforms: Tensor, lengths: Tensor, silences: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Sounds (B, T + 2 most) with silence before and after them that counts as theirs, and their new lengths (B,).
-
-    Args: waveforms (B, T), lengths (B,). silences: (B, 2), samples before and after, each at most `most`.
-    """
-    padded = F.pad(waveforms, (most, 2 * most))
-    columns = torch.arange(waveforms.shape[1] + 2 * most) + most - silences[:, :1]  # (B, T + 2 most)
-    return padded.gather(1, columns), lengths + silences.sum(dim=1)
 
 
 def move(spectrograms: Tensor, bins: Tensor) -> Tensor:

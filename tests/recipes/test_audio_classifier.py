@@ -180,7 +180,7 @@ def test_long_sounds_are_cut_in_training(made_once: AudioSet) -> None:
     runtime = Runtime(LoopSettings(device="cpu"))
     short = dataclasses.replace(settings, max_seconds=0.1, changes=audio_classifier.SoundChanges())
     batch = audio_classifier.training_batches(short, made_once, settings.spectrogram, runtime)[0]
-    assert (batch["n_frames"] == 11).all() and batch["spectrograms"].shape[2] == 11
+    assert batch["n_frames"].max() == 11 and batch["spectrograms"].shape[2] == 11
 
 
 def test_a_speaker_can_be_held_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

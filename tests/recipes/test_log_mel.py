@@ -60,6 +60,22 @@ def test_a_sound_alone_is_what_it_is_in_a_batch() -> None:
         torch.testing.assert_close(alone[0], together[i, :, : frames[0]], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(("before", "after"), [(800, 0), (0, 1), (0, 3000), (1600, 1600)])
+def test_silence_around_a_sound_is_not_seen(before: int, after: int) -> None:
+    quiet = 1e-4 * torch.randn(3, before + 4000 + after, generator=torch.Generator().manual_seed(1))
+    edge = torch.hann_window(400)  # a sound that begins and ends softly, so that no frame is half silent
+    shape = torch.cat([edge[:200], torch.ones(2100), edge[200:]])
+    sound = sounds()[:2, :2500] * shape
+    spectrograms, n_frames = log_mel(sound, torch.full((2,), 2500), CONFIG)
+    surrounded = F.pad(sound, (before, after))
+    for background in (torch.zeros_like(surrounded), quiet[:2, : surrounded.shape[1]]):
+        again, frames = log_mel(surrounded + background, torch.full((2,), surrounded.shape[1]), CONFIG)
+        assert (frames - n_frames).abs().max() <= 1
+        common = int(torch.minimum(frames, n_frames).min())
+        inner = slice(2, common - 2)  # the outermost frames reach into what stands around them
+        torch.testing.assert_close(again[:, :, inner], spectrograms[:, :, inner], rtol=0, atol=0.2)
+
+
 def test_twenty_decibels_are_one_step() -> None:
     times = torch.arange(8000) / 8000
     envelope = torch.where(times < 0.5, 1.0, 0.1)

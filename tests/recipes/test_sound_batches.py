@@ -8,10 +8,10 @@ import torch
 
 from aigc_course.audio import SpectrogramConfig
 from aigc_course.recipes.log_mel import log_mel
-from aigc_course.recipes.sound_batches import SoundBatches, SoundChanges, move, silence, surround
+from aigc_course.recipes.sound_batches import SoundBatches, SoundChanges, move, silence
 
 CONFIG = SpectrogramConfig(n_fft=128, hop_length=64, n_mels=16, floor_db=-60.0)
-ALL = SoundChanges(silence_seconds=0.02, noise=0.2, masked_frames=3, masked_bins=4, moved_bins=2)
+ALL = SoundChanges(noise=0.2, masked_frames=3, masked_bins=4, moved_bins=2)
 
 
 def sounds(count: int = 24) -> dict[str, torch.Tensor]:
@@ -34,7 +34,7 @@ def test_without_changes_a_batch_is_the_sounds_spectrograms() -> None:
     assert batch.keys() == {"spectrograms", "n_frames", "labels"}
 
 
-@pytest.mark.parametrize("name", ["silence_seconds", "noise", "masked_frames", "masked_bins", "moved_bins"])
+@pytest.mark.parametrize("name", ["noise", "masked_frames", "masked_bins", "moved_bins"])
 def test_each_change_alone_changes_the_spectrograms_and_not_the_labels(name: str) -> None:
     plain, changed = batches(SoundChanges())[0], batches(SoundChanges(**{name: getattr(ALL, name)}))[0]
     assert torch.equal(plain["labels"], changed["labels"])
@@ -61,13 +61,6 @@ def test_the_ranks_together_make_the_batch() -> None:
     joined = torch.cat([part["spectrograms"] for part in parts])
     assert width == whole["spectrograms"].shape[2]
     torch.testing.assert_close(joined, whole["spectrograms"], rtol=0, atol=1e-5)
-
-
-def test_silence_goes_before_and_after_and_counts() -> None:
-    waveforms, lengths = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 0.0]]), torch.tensor([3, 2])
-    surrounded, longer = surround(waveforms, lengths, torch.tensor([[2, 1], [0, 2]]), 2)
-    assert surrounded.tolist() == [[0, 0, 1, 2, 3, 0, 0], [4, 5, 0, 0, 0, 0, 0]]
-    assert longer.tolist() == [6, 4]
 
 
 def test_moving_brings_in_silence() -> None:
@@ -107,7 +100,7 @@ def test_noise_is_as_loud_as_asked() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"silence_seconds": -0.1}, {"noise": -1.0}, {"masked_frames": -1}, {"masked_bins": -1}, {"moved_bins": -1}],
+    [{"noise": -1.0}, {"masked_frames": -1}, {"masked_bins": -1}, {"moved_bins": -1}],
 )
 def test_settings_out_of_range_are_named(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
