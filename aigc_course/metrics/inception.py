@@ -1,19 +1,22 @@
 """The FID of the literature: the Fréchet distance of Inception-v3's features, computed by torchmetrics.
 
-Needs the packages torchmetrics and torch-fidelity, which the course does not install, and a file of weights (about
-90 MB). No other figure of the course is an FID.
+Needs the packages torchmetrics and torch-fidelity, which the course does not install, and a file of weights. No other
+figure of the course is an FID.
 """
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from aigc_course.errors import UsageError
+from aigc_course.files import sha256
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # the file that torch-fidelity looks for
 
+_SHA256 = "6726825d"  # how the file's digest begins: torch-fidelity runs whatever code is in it
 _FEATURES = 2048
 
 
@@ -28,21 +31,14 @@ def inception_fid(
     Args:
         real (M, C, H, W), fake (N, C, H, W): uint8, C = 1 or 3; grey images are shown as colour ones.
         weights: the file of the network's weights; None: `WEIGHTS` in torch's hub directory.
-    Raises: UsageError where a package or the weights are missing, which downloads nothing; for other images, or not
-        more than 2,048 of each.
-    Source: Heusel et al. 2017, arXiv:1706.08500.
+    Raises: UsageError where a package or the weights are missing (nothing is downloaded), or the weights are others;
+        for other images, or not more than 2,048 of each.
+    Source: Heusel et al. 2017, arXiv:1706.08500; resized as there, which torchmetrics does only when asked.
     """
     for name, images in {"real": real, "fake": fake}.items():
         _require_images(name, images)
     path = Path(weights) if weights else Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
-    metric_type = _metric_type()
-    if not path.is_file():
-        raise UsageError(
-            f"inception_fid needs the weights of Inception-v3, but there is no file {path}; put {WEIGHTS} of "
-            "torch-fidelity's first release there, or with a network let torchmetrics fetch it: "
-            'python -c "from torchmetrics.image.fid import FrechetInceptionDistance as FID; FID()"'
-        )
-    metric = metric_type(feature=_FEATURES, normalize=False, feature_extractor_weights_path=str(path)).to(device)
+    metric = _metric(path).to(device)
     with torch.no_grad():
         for images, is_real in ((real, True), (fake, False)):
             for part in images.split(batch_size):
@@ -50,16 +46,29 @@ def inception_fid(
     return float(metric.compute())
 
 
-def _metric_type() -> type:
-    """torchmetrics' class. Raises: UsageError where it or torch-fidelity isn't installed."""
+def _metric(weights: Path) -> Any:
+    """torchmetrics' metric with these weights. Raises: UsageError where something is missing, too old or another."""
+    install = 'python -m pip install "torchmetrics>=1.9" torch-fidelity'
     try:
         import_module("torch_fidelity")
-        return import_module("torchmetrics.image.fid").FrechetInceptionDistance
+        metric_type = import_module("torchmetrics.image.fid").FrechetInceptionDistance
     except ImportError as error:
         raise UsageError(
-            f"inception_fid needs the packages torchmetrics and torch-fidelity ({error}); install them: "
-            "python -m pip install torchmetrics torch-fidelity"
+            f"inception_fid needs the packages torchmetrics and torch-fidelity ({error}); install them: {install}"
         ) from error
+    if not weights.is_file():
+        raise UsageError(
+            f"inception_fid needs the weights of Inception-v3, but there is no file {weights}; put {WEIGHTS} of "
+            "torch-fidelity there, or with a network let torchmetrics fetch it into its usual place: "
+            'python -c "from torchmetrics.image.fid import FrechetInceptionDistance as FID; FID()"'
+        )
+    if not sha256(weights).startswith(_SHA256):
+        raise UsageError(f"{weights} is not the file that FIDs are computed with, or is damaged; fetch {WEIGHTS} anew")
+    options = {"normalize": False, "feature_extractor_weights_path": str(weights), "antialias": False}
+    try:
+        return metric_type(feature=_FEATURES, **options)
+    except (TypeError, ValueError) as error:  # of an option that it doesn't know
+        raise UsageError(f"this torchmetrics is too old for inception_fid ({error}): {install}") from error
 
 
 def _require_images(name: str, images: Tensor) -> None:

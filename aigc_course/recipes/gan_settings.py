@@ -85,9 +85,11 @@ def profile(name: str) -> ImageGANSettings:
             flip=True,
             model=dataclasses.replace(quick.model, latent_dim=64, width=32),
             residual=ResidualGANConfig(latent_dim=64, width=16, stem_stride=2),
-            loop=dataclasses.replace(quick.loop, steps=7000, batch_size=64, evaluate_every=175, ema_decay=0.999),
-            generator_learning_rate=1e-3,
-            discriminator_learning_rate=1e-3,
+            loop=dataclasses.replace(
+                quick.loop, steps=7000, batch_size=64, warmup_steps=200, evaluate_every=200, ema_decay=0.999
+            ),
+            generator_learning_rate=2e-3,
+            discriminator_learning_rate=2e-3,
             evaluation_samples=5000,
         )
     )
@@ -97,8 +99,8 @@ def profile(name: str) -> ImageGANSettings:
             model=dataclasses.replace(quick.model, latent_dim=128, width=128),
             residual=ResidualGANConfig(latent_dim=128, width=64),
             loop=dataclasses.replace(laptop.loop, steps=30000, batch_size=128, evaluate_every=750),
-            generator_learning_rate=5e-4,
-            discriminator_learning_rate=5e-4,
+            generator_learning_rate=1e-3,
+            discriminator_learning_rate=1e-3,
             evaluation_samples=10000,
         )
     )

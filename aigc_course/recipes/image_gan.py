@@ -202,8 +202,9 @@ def _no_classifier(dataset: ImageSet, data: str, profile_name: str) -> UsageErro
     """What to do about images that nothing can measure."""
     if len(dataset.class_names) < 2:
         return UsageError(
-            f"images of {dataset.name} are measured by a classifier, but all are of one class, {dataset.class_names[0]!r}, "
-            "and it would have nothing to tell apart; sort them into folders of two classes or more"
+            f"images of {dataset.name} are measured by a classifier, but all are of one class, "
+            f"{dataset.class_names[0]!r}, and it would have nothing to tell apart; sort them into folders of two "
+            "classes or more"
         )
     return UsageError(
         f"images of {dataset.name} are measured by a classifier, and there is none; train one on the same data, and "

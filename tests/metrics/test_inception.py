@@ -1,5 +1,6 @@
 """The way to the FID of the literature: what is asked of torchmetrics, and what is said where something is missing."""
 
+import hashlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from aigc_course.errors import UsageError
+from aigc_course.metrics import inception
 from aigc_course.metrics.inception import WEIGHTS, inception_fid
 
 ENOUGH = 2049
@@ -20,7 +22,8 @@ class Metric:
 
     made: "list[Metric]" = []  # noqa: RUF012
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, feature: int, normalize: bool, feature_extractor_weights_path: str, antialias: bool) -> None:
+        options = (feature, normalize, feature_extractor_weights_path, antialias)
         self.options, self.batches = options, {True: [], False: []}  # type: ignore[var-annotated]
         Metric.made.append(self)
 
@@ -39,8 +42,9 @@ class Metric:
 
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both packages, as far as they are used."""
+    """Both packages, as far as they are used, and weights that begin with another digest."""
     Metric.made.clear()
+    monkeypatch.setattr(inception, "_SHA256", hashlib.sha256(b"weights").hexdigest()[:8])
     module = ModuleType("torchmetrics.image.fid")
     module.FrechetInceptionDistance = Metric  # type: ignore[attr-defined]
     for name in ("torch_fidelity", "torchmetrics", "torchmetrics.image"):
@@ -68,7 +72,7 @@ def test_all_images_go_to_their_own_side(packages: None, weights: Path) -> None:
     assert torch.equal(torch.cat(metric.batches[True]), real)
     assert torch.equal(torch.cat(metric.batches[False]), fake)
     assert [len(part) for part in metric.batches[True]] == [1000, 1000, 49]
-    assert metric.options == {"feature": 2048, "normalize": False, "feature_extractor_weights_path": str(weights)}
+    assert metric.options == (2048, False, str(weights), False)
     assert metric.device == "cpu"
 
 
@@ -87,7 +91,7 @@ def test_weights_are_looked_for_in_the_hub_directory(
     place.parent.mkdir()
     place.write_bytes(b"weights")
     assert inception_fid(real=images(1), fake=images(1)) == 0.0
-    assert Metric.made[0].options["feature_extractor_weights_path"] == str(place)
+    assert Metric.made[0].options[2] == str(place)
 
 
 @pytest.mark.parametrize("missing", ["torchmetrics.image.fid", "torch_fidelity"])
@@ -95,7 +99,23 @@ def test_a_missing_package_is_named(
     packages: None, weights: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)  # what an import of it then raises is ImportError
-    with pytest.raises(UsageError, match="pip install torchmetrics torch-fidelity"):
+    with pytest.raises(UsageError, match=r'pip install "torchmetrics>=1\.9" torch-fidelity'):
+        inception_fid(real=images(1), fake=images(1), weights=weights)
+
+
+def test_other_weights_are_not_opened(packages: None, weights: Path) -> None:
+    weights.write_bytes(b"code")
+    with pytest.raises(UsageError, match="is not the file that FIDs are computed with"):
+        inception_fid(real=images(1), fake=images(1), weights=weights)
+    assert not Metric.made
+
+
+def test_an_old_torchmetrics_is_named(packages: None, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def old(feature: int, normalize: bool, **options: Any) -> None:
+        raise ValueError(f"Unexpected keyword arguments: {', '.join(options)}")
+
+    monkeypatch.setattr(sys.modules["torchmetrics.image.fid"], "FrechetInceptionDistance", old)
+    with pytest.raises(UsageError, match=r"too old .*antialias.*torchmetrics>=1.9"):
         inception_fid(real=images(1), fake=images(1), weights=weights)
 
 

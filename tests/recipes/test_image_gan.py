@@ -85,7 +85,7 @@ def test_images_of_one_class_cannot_be_measured(small: Path, tmp_path: Path) -> 
     for path in small.glob("*/light/*"):
         path.rename(path.parent.with_name("dark") / path.name)
     run = recipes.train("image-gan", profile="smoke", data=small, run_dir=tmp_path / "run")
-    with pytest.raises(UsageError, match="all are of one class, 'dark', .* two classes or more"):
+    with pytest.raises(UsageError, match=r"all are of one class, 'dark', .* two classes or more"):
         recipes.evaluate(run)
 
 
