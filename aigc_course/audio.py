@@ -189,7 +189,8 @@ def write_wav(path: str | Path, waveform: Tensor, sample_rate_hz: int) -> None:
 def read_wav(path: str | Path) -> tuple[Tensor, int]:
     """Read a mono WAV file: the waveform (T,) float32 in [-1, 1], and its sample rate in Hz.
 
-    Raises: DataError if the file is missing, not audio, empty, or has more than one channel.
+    Raises: DataError if the file is missing, not audio, empty, has more than one channel, or a sample that is not
+        finite or beyond full scale, as floating-point files may have.
     """
     import soundfile
 
@@ -201,7 +202,12 @@ def read_wav(path: str | Path) -> tuple[Tensor, int]:
         raise DataError(f"{path} has {samples.shape[1]} channels; convert it to mono first")
     if samples.shape[0] == 0:
         raise DataError(f"{path} holds no samples; give a recording that is not empty")
-    return torch.from_numpy(samples[:, 0].copy()), sample_rate_hz
+    waveform = torch.from_numpy(samples[:, 0].copy())
+    if not waveform.isfinite().all():
+        raise DataError(f"{path} holds samples that are not finite numbers (NaN or infinity); export it anew")
+    if waveform.abs().max() > 1:
+        raise DataError(f"{path} reaches {waveform.abs().max():.3g}, beyond full scale 1; export it at a lower level")
+    return waveform, sample_rate_hz
 
 
 @lru_cache(maxsize=8)

@@ -24,6 +24,10 @@ class TrainingError(CourseError):
     """Training cannot go on."""
 
 
+class CourseWarning(UserWarning):
+    """Something that was given was mended, or is doubtful, and work goes on; its text is meant for the user."""
+
+
 def unknown(kind: str, given: object, allowed: Iterable[str]) -> UsageError:
     """The error for a name that is not one of `allowed`, with the nearest allowed name.
 

@@ -193,6 +193,21 @@ def test_what_is_no_mono_wav_is_not_read(tmp_path):
     soundfile.write(tmp_path / "empty.wav", torch.zeros(0).numpy(), RATE)
     with pytest.raises(DataError, match="no samples"):
         read_wav(tmp_path / "empty.wav")
+    soundfile.write(tmp_path / "nan.wav", torch.tensor([0.1, math.nan]).numpy(), RATE, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"nan\.wav holds samples that are not finite"):
+        read_wav(tmp_path / "nan.wav")
+    soundfile.write(tmp_path / "loud.wav", torch.tensor([0.1, -1.5]).numpy(), RATE, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"loud\.wav reaches 1\.5, beyond full scale"):
+        read_wav(tmp_path / "loud.wav")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "DOUBLE"])
+def test_every_bit_depth_is_read(tmp_path, subtype):
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", tone(1000).numpy(), RATE, subtype=subtype)
+    waveform, _ = read_wav(tmp_path / "a.wav")
+    torch.testing.assert_close(waveform, tone(1000), rtol=0, atol=1.01 / 32768)
 
 
 def test_wrong_shapes_are_named():

@@ -3,12 +3,13 @@
 import os
 import sys
 import traceback
+import warnings
 from typing import Annotated, NoReturn
 
 import typer
 
 from aigc_course.cli import course, data, doctor, generate, progress, train
-from aigc_course.errors import CourseError
+from aigc_course.errors import CourseError, CourseWarning
 from aigc_course.files import explain_os_errors
 
 __all__ = ["app", "main"]
@@ -55,13 +56,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Exit status: 0 done, 1 the command found problems, 2 wrong use or an error that the user can mend, 130 Ctrl-C.
     """
     try:
-        with explain_os_errors("a file"):
+        with warnings.catch_warnings(), explain_os_errors("a file"):
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             app(arguments, prog_name="aigc-course")
     except CourseError as error:
         _fail(str(error), 2)
     except KeyboardInterrupt:
         _fail("stopped", 130)
     sys.exit(0)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Print what the package says to the user alone, and what others say with the place that it comes from."""
+    place = "note" if issubclass(category, CourseWarning) else f"{filename}:{lineno}: {category.__name__}"
+    print(f"{place}: {message}", file=sys.stderr)
 
 
 def _fail(text: str, status: int) -> NoReturn:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from aigc_course.data.archives import entries
-from aigc_course.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, decode_image, decode_wav
+from aigc_course.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, decode_image
+from aigc_course.data.recordings import read_recordings
 from aigc_course.data.sets import SPLITS, AudioSet, ImageSet, TextSet
 from aigc_course.data.splitting import split_of_files
 from aigc_course.data.text_files import Documents, text_set
@@ -34,7 +35,6 @@ def load_folder(
     image_size: int | None = None,
     channels: Literal[1, 3] = 3,
     sample_rate_hz: int | None = None,
-    mono: bool = False,
 ) -> TextSet | ImageSet | AudioSet:
     """Read every file of one kind under a folder.
 
@@ -45,10 +45,10 @@ def load_folder(
             the order of their names as one text, as of a book.
         image_size: cut images square and resize them to so many pixels; None asks that all have one size.
         channels: 3 reads images as RGB, 1 as grey.
-        sample_rate_hz: resample recordings to this rate; None asks that all have one rate.
-        mono: average the channels of stereo recordings; False refuses them.
+        sample_rate_hz: resample recordings to this rate; None takes the lowest rate among them.
     Classes are the names of the folders that hold the files; recordings that stand in no such folder and are all
     named DIGIT_….wav have the digits as classes; anything else is one class named "all".
+    What had to be changed in recordings is said by a CourseWarning: see `recordings.read_recordings`.
     Raises: UsageError for an unknown option; DataError naming the file that can't be used, and why.
     """
     path = Path(path).expanduser()
@@ -66,7 +66,7 @@ def load_folder(
         return text_set(path.resolve().name, path, names, documents)
     if found_kind == "images":
         return _images(path, names, image_size, channels)
-    return _audio(path, names, sample_rate_hz, mono)
+    return _audio(path, names, sample_rate_hz)
 
 
 def _files(path: Path, kind: str | None) -> tuple[str, list[str]]:
@@ -138,36 +138,18 @@ def resize_images(source: str | Path, target: str | Path, size: int) -> int:
     return len(names)
 
 
-def _audio(path: Path, names: list[str], sample_rate_hz: int | None, mono: bool) -> AudioSet:
-    recordings: list[Tensor] = []
-    first_rate = 0
-    for name in names:
-        samples, rate = decode_wav(next(entries(path / name)).read(), str(path / name), mono)
-        first_rate = first_rate or rate
-        if sample_rate_hz is None and rate != first_rate:
-            raise DataError(
-                f"recordings must have one sample rate, but {path / names[0]} has {first_rate:,} Hz and "
-                f"{path / name} {rate:,}; load them with sample_rate_hz={min(rate, first_rate)} to resample them all"
-            )
-        recordings.append(_resample(torch.from_numpy(samples), rate, sample_rate_hz or rate))
+def _audio(path: Path, names: list[str], sample_rate_hz: int | None) -> AudioSet:
+    recordings, rate = read_recordings(path, names, sample_rate_hz)
     labels, class_names = _classes(names, digits=True)
     pick = _picker(names)
     return AudioSet(
         name=path.resolve().name,
-        sample_rate_hz=sample_rate_hz or first_rate,
+        sample_rate_hz=rate,
         waveforms=pick(torch.nn.utils.rnn.pad_sequence(recordings, batch_first=True)),
         lengths=pick(torch.tensor([len(recording) for recording in recordings])),
         labels=pick(labels),
         class_names=class_names,
     )
-
-
-def _resample(samples: Tensor, rate: int, new_rate: int) -> Tensor:
-    if rate == new_rate:
-        return samples
-    from torchaudio.functional import resample
-
-    return resample(samples, rate, new_rate).clamp(-1, 1)  # the filter overshoots at steps
 
 
 def _classes(names: list[str], digits: bool) -> tuple[Tensor, tuple[str, ...]]:

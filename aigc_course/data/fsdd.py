@@ -12,7 +12,7 @@ import torch
 
 from aigc_course.data.archives import entries
 from aigc_course.data.importing import LOOSE_NAME
-from aigc_course.data.media import decode_wav
+from aigc_course.data.recordings import decode_recording
 from aigc_course.data.sets import SPLITS, AudioSet
 from aigc_course.errors import DataError, UsageError
 
@@ -32,10 +32,14 @@ def decode(raw: Path) -> dict[str, np.ndarray]:
         match = _NAME.fullmatch(entry.base_name)
         if not match:
             raise DataError(f"{entry.name}: recordings must be named DIGIT_SPEAKER_INDEX.wav, as 3_theo_12.wav")
-        samples, rate = decode_wav(entry.read(), entry.name)
-        if rate != SAMPLE_RATE_HZ:
+        recording = decode_recording(entry.read(), entry.name)
+        if recording.sample_rate_hz != SAMPLE_RATE_HZ:
+            rate = recording.sample_rate_hz
             raise DataError(f"{entry.name} has {rate:,} samples a second; this set has {SAMPLE_RATE_HZ:,}")
-        rows.append((int(match[1]), match[2], int(match[3]), np.round(samples * 32768).clip(-32768, 32767)))
+        if recording.channels > 1:
+            raise DataError(f"{entry.name} has {recording.channels} channels; this set's recordings have one")
+        levels = np.round(recording.samples * 32768).clip(-32768, 32767)
+        rows.append((int(match[1]), match[2], int(match[3]), levels))
     rows.sort(key=lambda row: row[:3])
     names = sorted({row[1] for row in rows})
     return {

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 
 from aigc_course.data.sets import SPLITS, ImageSet
-from aigc_course.data.splitting import tenth_of_each_class
-from aigc_course.errors import DataError
+from aigc_course.data.splitting import require_examples, tenth_of_each_class
 
 
 def with_validation(
@@ -48,18 +47,4 @@ def require_images(dataset: ImageSet, recipe: str, *, every_class: bool, **fewes
     Args: every_class: whether each class must have a training image.
     Raises: DataError saying what there is and what is missing.
     """
-    there = {split: len(dataset.images.get(split, ())) for split in fewest}
-    if any(there[split] < count for split, count in fewest.items()):
-        needed, given = (", ".join(f"{n} in {split}" for split, n in counts.items()) for counts in (fewest, there))
-        raise DataError(
-            f"{recipe} needs at least so many images: {needed}; but {dataset.name} has {given}. Add some (about one "
-            "in ten is held out for validation, and one for test), or sort them into folders train, validation and test"
-        )
-    if every_class:
-        seen = set(dataset.labels["train"].unique().tolist())
-        unseen = [name for label, name in enumerate(dataset.class_names) if label not in seen]
-        if unseen:
-            raise DataError(
-                f"{recipe} can't learn what it never sees: of {dataset.name}, these classes have no training image: "
-                f"{', '.join(unseen)}. Add images of them, or take them out"
-            )
+    require_examples(dataset, "image", recipe, every_class=every_class, **fewest)

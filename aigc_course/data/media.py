@@ -1,4 +1,4 @@
-"""One image or one recording from its file's bytes, with errors that name the file."""
+"""One image from its file's bytes, with errors that name the file; which files are images, and which sounds."""
 
 import io
 
@@ -36,44 +36,3 @@ def decode_image(data: bytes, where: str, channels: int = 3, image_size: int | N
     if image_size is not None:
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.LANCZOS)
     return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
-
-
-def decode_wav(data: bytes, where: str, mono: bool = False) -> tuple[np.ndarray, int]:
-    """A WAV file as samples (T,) float32 in [-1, 1], and its sample rate in Hz.
-
-    Args: mono: average the channels of a recording that has several, instead of refusing it.
-    Raises: DataError when it can't be read, is empty, cut off, or has several channels.
-    """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            samples = file.read(dtype="float32", always_2d=True)
-            rate = file.samplerate
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise DataError(f"{where} can't be read as WAV ({error}); it is damaged or of another kind") from error
-    declared = _declared_bytes(data)
-    if declared is not None and declared > len(data):
-        raise DataError(f"{where} is cut off: its header promises {declared:,} bytes, but there are {len(data):,}")
-    if not len(samples):
-        raise DataError(f"{where} holds no samples")
-    if samples.shape[1] > 1 and not mono:
-        raise DataError(
-            f"{where} has {samples.shape[1]} channels; the course works with one: "
-            "load it with mono=True, which averages them"
-        )
-    samples = samples.mean(axis=1)
-    if not np.isfinite(samples).all():
-        raise DataError(f"{where} holds samples that are not finite numbers")
-    return np.clip(samples, -1, 1), rate
-
-
-def _declared_bytes(data: bytes) -> int | None:
-    """How long a RIFF file says its data chunk goes, counted from the file's beginning; None when it says nothing."""
-    at = 12
-    while data[:4] == b"RIFF" and at + 8 <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if data[at : at + 4] == b"data":
-            return None if size in (0, 0xFFFFFFFF) else at + 8 + size  # both mean: up to the end
-        at += 8 + size + size % 2
-    return None

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from aigc_course.data.sets import SPLITS
+from aigc_course.data.sets import SPLITS, AudioSet, ImageSet
 from aigc_course.errors import DataError
 
 HELD_OUT_SHARE = 10  # one in ten
@@ -70,6 +70,29 @@ def refuse_strays(names: list[str]) -> None:
     strays = [name for name in names if PurePosixPath(name).parts[0] not in SPLITS]
     if strays:
         raise DataError(f"the folder has splits ({', '.join(sorted(given))}), but {strays[0]} stands in none of them")
+
+
+def require_examples(dataset: ImageSet | AudioSet, kind: str, recipe: str, *, every_class: bool, **fewest: int) -> None:
+    """See that `recipe` has enough to work with: `fewest` examples of each split that is named (train=1, test=2, …).
+
+    Args: kind: what one example is called. every_class: whether each class must have a training example.
+    Raises: DataError saying what there is and what is missing.
+    """
+    there = {split: len(dataset.labels.get(split, ())) for split in fewest}
+    if any(there[split] < count for split, count in fewest.items()):
+        needed, given = (", ".join(f"{n} in {split}" for split, n in counts.items()) for counts in (fewest, there))
+        raise DataError(
+            f"{recipe} needs at least so many {kind}s: {needed}; but {dataset.name} has {given}. Add some (about one "
+            "in ten is held out for validation, and one for test), or sort them into folders train, validation and test"
+        )
+    if every_class:
+        seen = set(dataset.labels["train"].unique().tolist())
+        unseen = [name for label, name in enumerate(dataset.class_names) if label not in seen]
+        if unseen:
+            raise DataError(
+                f"{recipe} can't learn what it never sees: of {dataset.name}, these classes have no training {kind}: "
+                f"{', '.join(unseen)}. Add {kind}s of them, or take them out"
+            )
 
 
 def _keep_missing(split: str, given: set[str]) -> str:

@@ -76,4 +76,6 @@ def _audio_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
     def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> torch.Tensor:
         return audio_vae.sample_waveforms(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
 
-    return AudioGenerator(draw, data["class_names"], data["speaker_names"], data["sample_rate_hz"])
+    classes = data["class_names"] if model.config.n_classes else ()
+    speakers = data["speaker_names"] if model.config.n_speakers else ()
+    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"])

@@ -168,7 +168,8 @@ class ImageGenerator:
 class AudioGenerator:
     """Speaks (or dials) with a trained audio VAE.
 
-    `draw(labels, speakers, seed, temperature)` is the model: labels (B,) -> waveforms (B, T) in [-1, 1].
+    `draw(labels, speakers, seed, temperature)` is the model: labels (B,) -> waveforms (B, T) in [-1, 1]. Of a model
+    without classes they say nothing but how many sounds to make.
     """
 
     def __init__(
@@ -205,14 +206,14 @@ class AudioGenerator:
         length = self._draw(torch.zeros(1, dtype=torch.int64), None, 0, 0.0).shape[1]
         count = -(-num_samples // length)
         labels = choose_labels(label, count, self.class_names, in_turn=True)
-        assert labels is not None
         speakers = None
         if speaker is not None:
             if not self.speaker_names:
                 raise UsageError("this model does not know speakers; leave speaker out")
             speakers = torch.full((count,), _number(speaker, self.speaker_names, "speaker"))
+        said = "" if labels is None else " ".join(self.class_names[i] for i in labels)
+        labels = torch.zeros(count, dtype=torch.int64) if labels is None else labels
         sounds = self._draw(labels, speakers, _seed(seed), _checked(temperature))
-        said = " ".join(self.class_names[i] for i in labels)
         return GeneratedAudio(fade_end(sounds.reshape(-1)[:num_samples]), self.sample_rate_hz, caption=said)
 
 

@@ -27,6 +27,7 @@ from aigc_course.metrics.likelihood import (
     perplexity,
     two_phase_mean,
 )
+from aigc_course.metrics.log_spectral import log_spectral_distance
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
 from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
 
@@ -53,6 +54,7 @@ __all__ = [
     "inception_fid",
     "kernel_distance",
     "kernel_distance_in_subsets",
+    "log_spectral_distance",
     "ManifoldScores",
     "precision_recall",
     "expected_coverage",

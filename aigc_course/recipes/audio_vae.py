@@ -11,7 +11,7 @@ What is measured on held-out sounds is always the ELBO, with beta = 1.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -111,11 +111,12 @@ def elbo_step(
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Encode, sample z, decode; the loss is the negative ELBO, in nats per standardised spectrogram.
 
-    The batch holds spectrograms (B, n_bins, n_frames), noise (B, latent_dim) from N(0, I), labels (B,) and, where
-    they are known, speakers (B,). The decoder's variance is learned, so the loss is a density and may be negative.
+    The batch holds spectrograms (B, n_bins, n_frames), noise (B, latent_dim) from N(0, I) and, where there are
+    several, labels (B,) and speakers (B,). The decoder's variance is learned, so the loss is a density and may be
+    negative.
     """
     x = batch["spectrograms"]
-    output = model(x, batch["labels"], batch["noise"], batch.get("speakers"))
+    output = model(x, batch.get("labels"), batch["noise"], batch.get("speakers"))
     reconstruction = gaussian_nll(output.mean, output.log_sigma2, x)  # (B,)
     kl = kl_standard_normal(output.mu, output.logvar)  # (B,)
     loss = negative_elbo(reconstruction, kl, beta).mean()
@@ -189,10 +190,14 @@ def window_length(settings: AudioVAESettings, dataset: AudioSet) -> int:
 
 
 def fixed_window(dataset: AudioSet, split: str, n_samples: int) -> dict[str, torch.Tensor]:
-    """A split as tensors for batches: waveforms (N, n_samples), labels (N,) and, where known, speakers (N,)."""
+    """A split as tensors for batches: waveforms (N, n_samples) and, where there are several, labels and speakers (N,).
+
+    With one class or one speaker alone there is nothing to ask for: the model isn't told of it.
+    """
     waveforms, _, labels = dataset.split(split)
-    tensors = {"waveforms": F.pad(waveforms, (0, n_samples - waveforms.shape[1])), "labels": labels}
-    return tensors | ({"speakers": dataset.speakers[split]} if dataset.speakers else {})
+    tensors = {"waveforms": F.pad(waveforms, (0, n_samples - waveforms.shape[1]))}
+    tensors |= {"labels": labels} if len(dataset.class_names) > 1 else {}
+    return tensors | ({"speakers": dataset.speakers[split]} if len(dataset.speaker_names) > 1 else {})
 
 
 def measure_scale(settings: AudioVAESettings, dataset: AudioSet, n_samples: int) -> Scale:
@@ -209,9 +214,14 @@ def fitting_model(
         settings.model,
         n_bins=spectrogram.n_bins,
         n_frames=spectrogram.n_frames(n_samples),
-        n_classes=len(dataset.class_names),
-        n_speakers=len(dataset.speaker_names),
+        n_classes=_several(dataset.class_names),
+        n_speakers=_several(dataset.speaker_names),
     )
+
+
+def _several(names: Sequence[str]) -> int:
+    """How many there are to choose from; 0 for one alone."""
+    return len(names) if len(names) > 1 else 0
 
 
 def held_out_elbo(
@@ -231,7 +241,7 @@ def held_out_elbo(
     tensors = {name: tensor[:limit] for name, tensor in fixed_window(dataset, split, n_samples).items()}
 
     def batches() -> Iterator[dict[str, torch.Tensor]]:
-        for number, rows in enumerate(torch.arange(len(tensors["labels"])).split(_AT_ONCE)):
+        for number, rows in enumerate(torch.arange(len(tensors["waveforms"])).split(_AT_ONCE)):
             batch = {name: tensor[rows] for name, tensor in tensors.items()}
             batch["spectrograms"] = scale.spectrograms(batch.pop("waveforms"))
             source = generator(0, f"held-out/{split}", number)
@@ -252,9 +262,10 @@ def sample_waveforms(
 ) -> torch.Tensor:
     """Draw z from N(0, temperature² I), decode it to a spectrogram and that to sound.
 
-    Args: data_config: the `data` part of the checkpoint's config. labels: (B,) int64, one sound each. seed: the same
-        seed gives the same sounds. speakers: (B,) int64; None draws them at random where the model knows speakers.
-        temperature: below 1 gives more typical sounds, above 1 more unusual ones.
+    Args: data_config: the `data` part of the checkpoint's config. labels: (B,) int64, one sound each, not read by a
+        model of one class alone. seed: the same seed gives the same sounds. speakers: (B,) int64; None draws them at
+        random where the model knows speakers. temperature: below 1 gives more typical sounds, above 1 more unusual
+        ones.
     Returns: (B, n_samples) float32 on the CPU, in [-0.95, 0.95].
     Raises: UsageError when labels or speakers don't fit the model, or temperature is negative.
     """
@@ -269,7 +280,8 @@ def sample_waveforms(
     parts = []
     for number, rows in enumerate(torch.arange(count).split(_AT_ONCE)):
         by_whom = None if speakers is None else speakers[rows].to(device)
-        spectrograms = model.decode(z[rows].to(device), labels[rows].to(device), by_whom).float().cpu()
+        what = labels[rows].to(device) if model.config.n_classes else None
+        spectrograms = model.decode(z[rows].to(device), what, by_whom).float().cpu()
         phases = generator(seed, "phases", number).initial_seed()
         parts.append(scale.waveforms(spectrograms, data_config["n_samples"], phases))
     return torch.cat(parts)

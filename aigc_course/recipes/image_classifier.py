@@ -3,28 +3,29 @@
 import dataclasses
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aigc_course.config import from_dict
 from aigc_course.data.batches import ImageBatches
 from aigc_course.data.image_splits import require_images
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
-from aigc_course.files import write_json
-from aigc_course.losses.classification import categorical_nll
-from aigc_course.metrics.classification import confusion_matrix, most_confused
-from aigc_course.metrics.likelihood import mean_and_standard_error
 from aigc_course.models.image_classifier import ImageClassifier, ImageClassifierConfig
-from aigc_course.recipes.model_card import model_card
+from aigc_course.recipes.classification import (
+    held_out_metrics,
+    most_confused_pair,
+    nesterov_sgd,
+    require_descent,
+    smoothed_loss,
+    validation_metrics,
+    write_card,
+)
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke
 from aigc_course.recipes.trained_classifier import NAME, TrainedClassifier, from_tree
-from aigc_course.training import LoopSettings, Runtime, Session, checkpoint, fit
-from aigc_course.training.session import BEST
+from aigc_course.training import LoopSettings, Runtime, Session, fit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +45,7 @@ class ImageClassifierSettings:
     pad: int = 0  # pixels that the images are moved by at most, along each axis
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}, but must be above 0")
-        if not 0 < self.momentum < 1:
-            raise ValueError(f"momentum is {self.momentum}, but must be above 0 and below 1")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay is {self.weight_decay}, but must be at least 0")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, but must be at least 0 and below 1")
+        require_descent(self)
         if self.pad < 0:
             raise ValueError(f"pad is {self.pad}, but must be at least 0")
 
@@ -87,14 +81,6 @@ def profile(name: str) -> ImageClassifierSettings:
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 
 
-def smoothed_targets(labels: Tensor, n_classes: int, smoothing: float) -> Tensor:
-    """Probabilities (B, K): 1 - smoothing for the true class, and `smoothing` spread evenly over all K classes.
-
-    Source: Szegedy et al. 2016, arXiv:1512.00567, section 7.
-    """
-    return (1 - smoothing) * F.one_hot(labels, n_classes).float() + smoothing / n_classes
-
-
 def classifier_step(
     model: nn.Module, batch: dict[str, Tensor], *, label_smoothing: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -102,10 +88,7 @@ def classifier_step(
 
     The batch holds images (B, C, H, W) in [-1, 1] and labels (B,).
     """
-    logits = model(batch["images"]).float()  # (B, K)
-    targets = smoothed_targets(batch["labels"], logits.shape[1], label_smoothing)
-    right = logits.detach().argmax(dim=1) == batch["labels"]
-    return categorical_nll(logits, targets).mean(), {"accuracy": right.float().mean()}
+    return smoothed_loss(model(batch["images"]), batch["labels"], label_smoothing)
 
 
 def train(job: Job) -> Session:
@@ -114,7 +97,7 @@ def train(job: Job) -> Session:
     require_images(dataset, NAME, every_class=True, train=1, validation=1, test=2)
     session = train_on(dataset, job)
     if job.run_dir is not None and session.runtime.is_main and not session.interrupted:
-        write_card(job.run_dir)
+        write_card(job.run_dir, evaluate)
     return session
 
 
@@ -141,14 +124,6 @@ def train_on(dataset: ImageSet, job: Job) -> Session:
         on_log=job.on_log,
         title=job.recipe,
     )
-
-
-def nesterov_sgd(model: nn.Module, settings: ImageClassifierSettings) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; weight decay pulls on convolutions and the head alone."""
-    weights = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True)
 
 
 def training_batches(settings: ImageClassifierSettings, dataset: ImageSet, runtime: Runtime) -> ImageBatches:
@@ -195,12 +170,7 @@ def _validation(
     """Cross-entropy against the true labels, and accuracy, on the validation split."""
     images, labels = dataset.split("validation")
     with runtime.autocast():
-        logits = TrainedClassifier(model, config).logits(images)
-    right = logits.argmax(dim=1) == labels
-    return {
-        "validation_loss": categorical_nll(logits, labels).mean().item(),
-        "validation_accuracy": right.float().mean().item(),
-    }
+        return validation_metrics(TrainedClassifier(model, config).logits(images), labels)
 
 
 def evaluate(tree: dict[str, Any]) -> dict[str, float]:
@@ -214,25 +184,11 @@ def evaluate(tree: dict[str, Any]) -> dict[str, float]:
     images, labels = dataset.split("test")
     classifier = from_tree(tree, "the checkpoint", Runtime(settings.loop).device)
     logits = classifier.logits(images)
-    named = logits.argmax(dim=1)
-    accuracy, standard_error = mean_and_standard_error((named == labels).double())
-    result = {
-        "test_loss": categorical_nll(logits, labels).mean().item(),
-        "test_accuracy": accuracy,
-        "test_accuracy_standard_error": standard_error,
-    }
+    result = held_out_metrics(logits, labels)
     if settings.flip:
         both = logits + classifier.logits(images.flip(-1))
         result["flip_averaged_accuracy"] = (both.argmax(dim=1) == labels).double().mean().item()
-    true, other, share = most_confused(confusion_matrix(labels, named, len(dataset.class_names)))
-    return result | ({f"{dataset.class_names[true]}_named_{dataset.class_names[other]}": share} if share else {})
-
-
-def write_card(run_dir: Path) -> None:
-    """Write `card.json`: what the best checkpoint was trained on and what it reaches on the test split."""
-    path = run_dir / BEST
-    tree = checkpoint.load(path, only=("config", "model", "ema", "step"))
-    write_json(run_dir / "card.json", model_card(tree, path, evaluate(tree)))
+    return result | most_confused_pair(logits, labels, dataset.class_names)
 
 
 RECIPE = Recipe(

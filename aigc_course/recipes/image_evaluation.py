@@ -79,10 +79,10 @@ def image_quality(
 
     result: dict[str, float] = {"n": n, "feature_dim": classifier.feature_dim}
     if n > classifier.feature_dim:
-        result |= _frechet(real, fake, source)
+        result |= frechet_scores(real, fake, source)
         untrained = _untrained(classifier)
         features = untrained.features(real_images[held_out]), untrained.features(images[chosen])
-        result |= {f"random_network_{name}": value for name, value in _frechet(*features, source).items()}
+        result |= {f"random_network_{name}": value for name, value in frechet_scores(*features, source).items()}
     result |= _kernel(real[:n], fake, source) | _manifold(real, fake)
     fake_probabilities, real_probabilities = (classifier.probabilities_of(x) for x in (all_fake, all_real))
     result["classifier_score"] = classifier_score(fake_probabilities[chosen])
@@ -147,8 +147,8 @@ def _require_enough(n: int, images: Tensor, labels: Tensor | None, real_images: 
         raise UsageError(f"labels must be one per image, shape ({len(images)},), not {tuple(labels.shape)}")
 
 
-def _frechet(real: Tensor, fake: Tensor, source: torch.Generator) -> dict[str, float]:
-    """Of real (2n, D) and fake (n, D) features."""
+def frechet_scores(real: Tensor, fake: Tensor, source: torch.Generator) -> dict[str, float]:
+    """The Fréchet distance of real (2n, D) and fake (n, D) features beside its floor, as `image_quality` names them."""
     n = len(fake)
     distance = sum(frechet_distance(half, fake) for half in (real[:n], real[n:])) / 2
     floor = frechet_floor(real, n, _FLOOR_DRAWS, source)

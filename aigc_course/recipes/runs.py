@@ -26,6 +26,7 @@ RECIPES = {
     "image-vae": "image_vae",
     "audio-vae": "audio_vae",
     "image-classifier": "image_classifier",
+    "audio-classifier": "audio_classifier",
 }
 """Recipe names and the modules beside this one that hold them."""
 
@@ -63,7 +64,7 @@ def train(
     """Train a model of the course.
 
     Args:
-        recipe: "text-gpt", "image-gan", "image-vae", "audio-vae" or "image-classifier".
+        recipe: "text-gpt", "image-gan", "image-vae", "audio-vae", "image-classifier" or "audio-classifier".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern", for
             image-vae "mlp", "conv" or "ladder".

@@ -72,9 +72,8 @@ class TrainedClassifier:
     @torch.no_grad()
     def _apply(self, function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int) -> Tensor:
         self._require_images(images)
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise UsageError(f"batch_size must be a whole number, at least 1, but is {batch_size!r}")
-        with _exact_convolutions():
+        require_batch_size(batch_size)
+        with exact_convolutions():
             return torch.cat([function(self._to_input(part)).float().cpu() for part in images.split(batch_size)])
 
     def _to_input(self, images: Tensor) -> Tensor:
@@ -115,12 +114,7 @@ def load_classifier(run: Run | str | Path, device: torch.device | str = "cpu") -
 
     Raises: CheckpointError when there is none, it is damaged, or the run is of another recipe.
     """
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema"))
-    recipe = tree["config"].get("recipe")
-    if recipe != NAME:
-        raise CheckpointError(f"{path} was made by {recipe!r}, not by {NAME!r}: it holds no classifier")
-    return from_tree(tree, str(path), device)
+    return from_tree(*checkpoint_of(NAME, run), device)
 
 
 def from_tree(tree: dict[str, Any], where: str, device: torch.device | str = "cpu") -> TrainedClassifier:
@@ -133,8 +127,24 @@ def from_tree(tree: dict[str, Any], where: str, device: torch.device | str = "cp
     return TrainedClassifier(model.eval().requires_grad_(False), config, tuple(data["class_names"]), data["name"])
 
 
+def checkpoint_of(recipe: str, run: Run | str | Path) -> tuple[dict[str, Any], str]:
+    """The loaded checkpoint of a run of that recipe, and where it is. Raises: CheckpointError as `load_classifier`."""
+    path = checkpoint_path(run)
+    tree = checkpoint.load(path, only=("config", "model", "ema"))
+    found = tree["config"].get("recipe")
+    if found != recipe:
+        raise CheckpointError(f"{path} was made by {found!r}, not by {recipe!r}: it holds no classifier")
+    return tree, str(path)
+
+
+def require_batch_size(batch_size: int) -> None:
+    """Raise UsageError unless it is a whole number, at least 1."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise UsageError(f"batch_size must be a whole number, at least 1, but is {batch_size!r}")
+
+
 @contextmanager
-def _exact_convolutions() -> Iterator[None]:
+def exact_convolutions() -> Iterator[None]:
     """In this block a GPU convolves in float32, the same way every time: no TF32, no choice by timing."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield

@@ -91,7 +91,7 @@ def test_downloaded_archive_is_proved_by_what_is_inside(recordings, tmp_path, mo
     ],
 )
 def test_a_wrong_recording_is_named(name, rate, channels, message, recordings):
-    soundfile.write(recordings / name, np.zeros((100, channels), np.int16), rate)
+    soundfile.write(recordings / name, np.full((100, channels), 1000, np.int16), rate)
     with pytest.raises(DataError, match=message):
         store.import_files("fsdd", recordings)
 

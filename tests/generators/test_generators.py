@@ -9,7 +9,7 @@ from PIL import Image
 import aigc_course as aigc
 from aigc_course.data.tokenizer import BPETokenizer
 from aigc_course.errors import CheckpointError, UsageError
-from aigc_course.generators.makers import TextGenerator, choose_labels, fade_end
+from aigc_course.generators.makers import AudioGenerator, TextGenerator, choose_labels, fade_end
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
 from aigc_course.models.gpt import GPT, GPTConfig
 
@@ -163,6 +163,18 @@ def test_audio_says_its_labels_in_turn_and_refuses_speakers_it_does_not_know(run
     assert generator.generate_audio(9600, label=["1", "2"], seed=0).caption == "1 2 1"
     with pytest.raises(UsageError, match="does not know speakers"):
         generator.generate_audio(speaker="jackson")
+
+
+def test_a_speaker_nobody_knows_is_named_with_the_nearest_one():
+    def draw(labels, speakers, seed, temperature):
+        return torch.zeros(len(labels), 100) if speakers is None else speakers[:, None].float().expand(-1, 100) / 10
+
+    generator = AudioGenerator(draw, ("no", "yes"), ("george", "jackson", "theo"), 8000)
+    assert generator.generate_audio(100, speaker="theo").waveform[0].item() == pytest.approx(0.2)
+    assert generator.generate_audio(100, speaker=1).waveform[0].item() == pytest.approx(0.1)
+    for wrong, hint in (("jakson", "did you mean 'jackson'"), (3, "Allowed: george, jackson, theo"), (-1, "Allowed")):
+        with pytest.raises(UsageError, match=f"unknown speaker {wrong!r}; .*{hint}"):
+            generator.generate_audio(100, speaker=wrong)
 
 
 def test_results_save_themselves(tmp_path):

@@ -17,6 +17,7 @@ from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.files import sha256
 from aigc_course.models.image_classifier import ImageClassifier, ImageClassifierConfig
 from aigc_course.recipes import image_classifier
+from aigc_course.recipes.classification import nesterov_sgd, smoothed_targets
 from aigc_course.recipes.trained_classifier import TrainedClassifier, load_classifier
 from aigc_course.training import LoopSettings, Runtime, checkpoint
 
@@ -48,14 +49,14 @@ def test_the_loss_is_torchs_smoothed_cross_entropy() -> None:
 
 
 def test_smoothed_targets_are_probabilities() -> None:
-    targets = image_classifier.smoothed_targets(torch.tensor([1, 3]), 4, 0.2)
+    targets = smoothed_targets(torch.tensor([1, 3]), 4, 0.2)
     torch.testing.assert_close(targets, torch.tensor([[0.05, 0.85, 0.05, 0.05], [0.05, 0.05, 0.05, 0.85]]))
 
 
 def test_vectors_do_not_decay() -> None:
     settings = image_classifier.profile("smoke")
     model = ImageClassifier(settings.model)
-    weights, vectors = image_classifier.nesterov_sgd(model, settings).param_groups
+    weights, vectors = nesterov_sgd(model, settings).param_groups
     assert weights["weight_decay"] == settings.weight_decay and vectors["weight_decay"] == 0
     assert {p.dim() for p in weights["params"]} == {2, 4} and {p.dim() for p in vectors["params"]} == {1}
     assert len(weights["params"]) + len(vectors["params"]) == len(list(model.parameters()))

@@ -12,6 +12,7 @@ TARGETS = {
     "image-gan": {"valid_rate": (0.7, 1.0), "classes_hit": (10, 10), "largest_class_share": (0.1, 0.25)},
     "image-vae": {"recognised_rate": (0.85, 1.0), "classifier_accuracy": (0.97, 1.0), "kl_nats": (3.0, 12.0)},
     "image-classifier": {"test_accuracy": (0.98, 1.0), "test_loss": (0.0, 0.3)},
+    "audio-classifier": {"test_accuracy": (0.98, 1.0), "test_loss": (0.0, 0.3)},
     "audio-vae": {"label_accuracy": (0.95, 1.0), "ceiling_accuracy": (0.97, 1.0)},
 }
 

@@ -1,0 +1,120 @@
+"""What generated sounds are worth beside held-out real ones, by a classifier that was trained on real ones."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aigc_course.audio import SpectrogramConfig, invert, log_spectrogram
+from aigc_course.data.batches import generator
+from aigc_course.data.sets import AudioSet
+from aigc_course.errors import UsageError
+from aigc_course.metrics import log_spectral_distance, mean_and_standard_error
+from aigc_course.recipes.image_evaluation import frechet_scores
+from aigc_course.recipes.trained_audio_classifier import NAME, TrainedAudioClassifier
+
+_AT_ONCE = 50  # sounds, inverted together
+
+
+def speech_quality(
+    waveforms: Tensor,
+    lengths: Tensor,
+    labels: Tensor,
+    dataset: AudioSet,
+    classifier: TrainedAudioClassifier,
+    *,
+    seed: int = 0,
+) -> dict[str, float]:
+    """How often generated sounds are named as what was asked for, and how far their features are from real ones'.
+
+    The Fréchet distance is that of n generated sounds and n of the test split, and its floor that of n and n of the
+    test split: n = min(N, half of the test split). Silence before and after a sound is not heard, so `lengths` may be
+    those of the window that a model fills.
+
+    Args:
+        waveforms: (N, T) floating point, at the data's sample rate. lengths: (N,) samples of each sound.
+        labels: (N,) int64, the classes that were asked for.
+        dataset: what the generator and the classifier learned from.  seed: chooses which sounds are compared.
+    Returns:
+        `label_accuracy` of the N sounds, and its standard error; `real_accuracy` of the test split, and its own;
+        `n`; `feature_dim`; `frechet_distance`, `frechet_floor`, `frechet_floor_deviation` and `frechet_over_floor`, as
+        in `image_evaluation.image_quality`, left out unless n > feature_dim.
+    Raises: UsageError where sounds, labels, data and classifier don't belong together, or there are fewer than two.
+    """
+    require_fitting(dataset, classifier)
+    if labels.shape != (len(waveforms),) or len(labels) < 2:
+        raise UsageError(
+            f"labels must be one per sound, and of two sounds or more, but there are {len(waveforms)} sounds and "
+            f"labels {tuple(labels.shape)}"
+        )
+    real_waveforms, real_lengths, real_labels = dataset.split("test")
+    fake = classifier.features(waveforms, lengths, dataset.sample_rate_hz)
+    real = classifier.features(real_waveforms, real_lengths, dataset.sample_rate_hz)
+    result = _accuracy("label_accuracy", classifier.classes_of(fake), labels.cpu())
+    result |= _accuracy("real_accuracy", classifier.classes_of(real), real_labels)
+    n = min(len(fake), len(real) // 2)
+    result |= {"n": n, "feature_dim": classifier.feature_dim}
+    if n > classifier.feature_dim:
+        source = generator(seed, "speech quality", 0)
+        chosen = torch.randperm(len(fake), generator=source)[:n]
+        held_out = torch.randperm(len(real), generator=source)[: 2 * n]
+        result |= frechet_scores(real[held_out], fake[chosen], source)
+    return result
+
+
+def inversion_ceiling(
+    dataset: AudioSet, spectrogram: SpectrogramConfig, classifier: TrainedAudioClassifier, n_iterations: int = 32
+) -> dict[str, float]:
+    """What is left of real test sounds after their own way to a spectrogram and, by Griffin-Lim, back to sound.
+
+    No model of these spectrograms can be expected to do better.
+
+    Args: spectrogram: of any kind; its sample rate is the data's. n_iterations: of Griffin-Lim.
+    Returns: `inversion_accuracy` and its standard error; `real_accuracy` of the same sounds before, and its own;
+        `log_spectral_distance_db`: the mean distance between their spectrograms before and after.
+    Raises: UsageError where data and classifier don't belong together.
+    """
+    require_fitting(dataset, classifier)
+    spectrogram = dataclasses.replace(spectrogram, sample_rate_hz=dataset.sample_rate_hz)
+    waveforms, lengths, labels = dataset.split("test")
+    shortest = 2 * spectrogram.n_fft - waveforms.shape[1]  # of what Griffin-Lim can invert
+    waveforms = F.pad(waveforms, (0, max(0, shortest)))
+    n_samples = waveforms.shape[1]
+    again, distances = [], []
+    for number, (part, ends) in enumerate(zip(waveforms.split(_AT_ONCE), lengths.split(_AT_ONCE), strict=True)):
+        before = log_spectrogram(part, spectrogram)
+        sounds = invert(before, spectrogram, n_iterations=n_iterations, length=n_samples, seed=number)
+        sounds = torch.where(torch.arange(n_samples) < ends[:, None], sounds, 0)
+        after = log_spectrogram(sounds, spectrogram)
+        distances.append(log_spectral_distance(before, after, 1 + ends // spectrogram.hop_length))
+        again.append(sounds)
+    rate = dataset.sample_rate_hz
+    after_inversion = classifier.logits(torch.cat(again), lengths, rate).argmax(dim=1)
+    return {
+        **_accuracy("inversion_accuracy", after_inversion, labels),
+        **_accuracy("real_accuracy", classifier.logits(waveforms, lengths, rate).argmax(dim=1), labels),
+        "log_spectral_distance_db": torch.cat(distances).mean().item(),
+    }
+
+
+def require_fitting(dataset: AudioSet, classifier: TrainedAudioClassifier) -> None:
+    """Raise UsageError unless the classifier was trained on sounds like those of `dataset`, with the same classes."""
+    train_one = f"train one on the same data: aigc-course train {NAME} --data {dataset.name}"
+    if classifier.sample_rate_hz != dataset.sample_rate_hz:
+        raise UsageError(
+            f"the classifier takes {classifier.sample_rate_hz:,} samples a second, but {dataset.name} has "
+            f"{dataset.sample_rate_hz:,}; {train_one}"
+        )
+    if classifier.data_name and classifier.data_name != dataset.name:
+        raise UsageError(f"the classifier was trained on {classifier.data_name}, not on {dataset.name}; {train_one}")
+    if classifier.class_names and classifier.class_names != dataset.class_names:
+        raise UsageError(
+            f"the classifier knows the classes {', '.join(classifier.class_names)}, but those of {dataset.name} are "
+            f"{', '.join(dataset.class_names)}; {train_one}"
+        )
+
+
+def _accuracy(name: str, named: Tensor, labels: Tensor) -> dict[str, float]:
+    accuracy, standard_error = mean_and_standard_error((named == labels).double())
+    return {name: accuracy, f"{name}_standard_error": standard_error}
