@@ -14,7 +14,10 @@ def train(
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="A paper's method: dcgan, sngan or modern, for image-gan.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A method: dcgan, sngan or modern for image-gan; mlp, conv or ladder for image-vae."),
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="A data set's name, or a folder of your own files (or a text file).")
     ] = None,

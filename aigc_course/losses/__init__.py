@@ -14,18 +14,22 @@ from aigc_course.losses.adversarial import (
 from aigc_course.losses.classification import categorical_nll, log_sum_exp
 from aigc_course.losses.divergences import jensen_shannon, wasserstein_1d
 from aigc_course.losses.language import cross_entropy_nats
-from aigc_course.losses.reconstruction import bernoulli_nll, gaussian_nll, mse
-from aigc_course.losses.variational import kl_standard_normal, negative_elbo, reparameterize
+from aigc_course.losses.reconstruction import bernoulli_nll, binomial_nll, discretised_logistic_nll, gaussian_nll, mse
+from aigc_course.losses.variational import free_bits, kl_normal, kl_standard_normal, negative_elbo, reparameterize
 
 __all__ = [
     "mse",
     "bernoulli_nll",
+    "binomial_nll",
     "gaussian_nll",
+    "discretised_logistic_nll",
     "log_sum_exp",
     "categorical_nll",
     "cross_entropy_nats",
     "reparameterize",
     "kl_standard_normal",
+    "kl_normal",
+    "free_bits",
     "negative_elbo",
     "discriminator_bce",
     "generator_non_saturating",

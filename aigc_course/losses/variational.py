@@ -1,4 +1,4 @@
-"""The two extra pieces of a variational autoencoder: the reparameterized sample and the KL divergence."""
+"""The extra pieces of a variational autoencoder: the reparameterized sample, the KL divergence and its free part."""
 
 from torch import Tensor
 
@@ -31,6 +31,32 @@ def kl_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
     mu, logvar = at_least_float32(mu), at_least_float32(logvar)
     # expm1(s) - s, not exp(s) - 1 - s: near s = 0 the latter rounds to a negative divergence.
     return 0.5 * (mu.square() + logvar.expm1() - logvar).flatten(1).sum(dim=1)
+
+
+def kl_normal(mu: Tensor, logvar: Tensor, prior_mu: Tensor, prior_logvar: Tensor) -> Tensor:
+    """KL(N(mu, diag(exp(logvar))) || N(prior_mu, diag(exp(prior_logvar)))) per example, in nats, summed.
+
+    Args: all (B, ...) float, of one shape.
+    Returns: (B,), >= 0.
+    Raises: UsageError if shapes differ.
+    """
+    require_same_shape(mu=mu, logvar=logvar, prior_mu=prior_mu, prior_logvar=prior_logvar)
+    mu, prior_mu = at_least_float32(mu), at_least_float32(prior_mu)
+    ratio = at_least_float32(logvar) - at_least_float32(prior_logvar)  # log of the variances' ratio
+    distance = (mu - prior_mu).square() * (-at_least_float32(prior_logvar)).exp()
+    return 0.5 * (distance + ratio.expm1() - ratio).flatten(1).sum(dim=1)
+
+
+def free_bits(kl_nats: Tensor, free_nats: float) -> Tensor:
+    """max(free_nats, the batch's mean KL) of one layer of latent variables: below that it has no gradient.
+
+    So a layer that would be given up first, for its information doesn't pay yet, may keep `free_nats` at no cost.
+
+    Args: kl_nats: (B,). free_nats: at least 0; with 0 the mean is unchanged.
+    Returns: a scalar, in nats. With free_nats > 0 no evidence lower bound can be read off a loss made of it.
+    Source: Kingma et al. 2016, arXiv:1606.04934, Eq. 15, with the layers as groups.
+    """
+    return kl_nats.mean().clamp(min=free_nats)
 
 
 def negative_elbo(reconstruction_nats: Tensor, kl_nats: Tensor, beta: float = 1.0) -> Tensor:

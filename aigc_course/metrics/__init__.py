@@ -1,6 +1,6 @@
 """How good a model is: likelihoods in comparable units, and what generated examples are worth."""
 
-from aigc_course.metrics.bounds import active_units, iwae_bound
+from aigc_course.metrics.bounds import StreamingBound, active_units, iwae_bound
 from aigc_course.metrics.class_scores import (
     class_histogram,
     classifier_score,
@@ -20,7 +20,13 @@ from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, fre
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
 from aigc_course.metrics.inception import inception_fid
 from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
-from aigc_course.metrics.likelihood import bits_per_byte, bits_per_dim, mean_and_standard_error, perplexity
+from aigc_course.metrics.likelihood import (
+    bits_per_byte,
+    bits_per_dim,
+    mean_and_standard_error,
+    perplexity,
+    two_phase_mean,
+)
 from aigc_course.metrics.log_spectral import log_spectral_distance
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
 from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
@@ -30,7 +36,9 @@ __all__ = [
     "bits_per_byte",
     "bits_per_dim",
     "mean_and_standard_error",
+    "two_phase_mean",
     "iwae_bound",
+    "StreamingBound",
     "active_units",
     "confusion_matrix",
     "accuracy",

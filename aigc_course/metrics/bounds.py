@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from aigc_course.errors import UsageError
@@ -25,6 +26,40 @@ def iwae_bound(log_weights: Tensor) -> Tensor:
         raise UsageError(f"log_weights are {tuple(log_weights.shape)}; give (K, B), at least one sample per example")
     log_weights = at_least_float32(log_weights)
     return log_weights.logsumexp(dim=0) - math.log(len(log_weights))
+
+
+class StreamingBound:
+    """The importance weighted bound of samples that come in parts: memory for one part, whatever the number of samples.
+
+    What is kept is the logarithm of the sum of all weights so far, in float64 on the CPU, one number an example.
+
+    >>> bound = StreamingBound()
+    >>> for part in torch.tensor([[1.0], [3.0], [2.0]]).log().split(2):
+    ...     bound.add(part)
+    >>> round(bound.value().exp().item(), 6), bound.count
+    (2.0, 3)
+    """
+
+    def __init__(self) -> None:
+        self.count = 0  # samples so far
+        self._log_sum: Tensor | None = None  # (B,)
+
+    def add(self, log_weights: Tensor) -> None:
+        """Take in more samples: log_weights (K', B), for the same examples at every call.
+
+        Raises: UsageError for another shape.
+        """
+        if log_weights.ndim != 2 or (self._log_sum is not None and log_weights.shape[1:] != self._log_sum.shape):
+            raise UsageError(f"log_weights are {tuple(log_weights.shape)}; give (K, B), with the same B at every call")
+        part = log_weights.detach().cpu().double().logsumexp(dim=0)
+        self._log_sum = part if self._log_sum is None else torch.logaddexp(self._log_sum, part)
+        self.count += len(log_weights)
+
+    def value(self) -> Tensor:
+        """`iwae_bound` of all samples so far, (B,) float64, in nats. Raises: UsageError before the first of them."""
+        if self._log_sum is None or self.count == 0:
+            raise UsageError("a bound needs at least one sample; call add first")
+        return self._log_sum - math.log(self.count)
 
 
 def active_units(mu: Tensor, threshold: float = ACTIVE_VARIANCE) -> int:

@@ -5,7 +5,9 @@ from aigc_course.models.autoencoder import Autoencoder, AutoencoderConfig
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.models.gpt import GPT, GPTConfig, KVCache
 from aigc_course.models.gpt2_file import load_gpt2
+from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig, LadderVAEOutput
 from aigc_course.models.linear_gaussian import LinearGaussian, probabilistic_pca
+from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
 from aigc_course.models.pca import PCA
 from aigc_course.models.residual_gan import ResidualDiscriminator, ResidualGANConfig, ResidualGenerator
 from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
@@ -29,6 +31,11 @@ __all__ = [
     "ConvVAE",
     "VAEConfig",
     "VAEOutput",
+    "MLPVAE",
+    "MLPVAEConfig",
+    "LadderVAE",
+    "LadderVAEConfig",
+    "LadderVAEOutput",
     "SpectrogramVAE",
     "SpectrogramVAEConfig",
     "SpectrogramVAEOutput",

@@ -6,7 +6,7 @@ is made of them too. A conditional model (Sohn et al. 2015) gives encoder and de
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from aigc_course.losses.tensors import at_least_float32
 from aigc_course.losses.variational import reparameterize
 from aigc_course.models.conditioning import one_hot, require_shape
+from aigc_course.models.latent_layer import LatentLayer
 from aigc_course.models.settings import require_at_least, require_class_count
 
 
@@ -27,9 +28,10 @@ class VAEConfig:
     latent_dim: int = 16  # length of z
     width: int = 32  # feature maps after the first convolution; they double as the resolution halves
     n_classes: int = 0  # 0: unconditional
+    outputs: int = 1  # numbers that the decoder gives for each pixel and channel; the likelihood says how many
 
     def __post_init__(self) -> None:
-        require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width)
+        require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width, outputs=self.outputs)
         require_at_least(4, image_size=self.image_size)
         require_class_count(n_classes=self.n_classes)
 
@@ -37,10 +39,16 @@ class VAEConfig:
 class VAEOutput(NamedTuple):
     """What one pass through an image VAE gives."""
 
-    logits: Tensor  # (B, C, H, W): of each pixel being 1
+    logits: Tensor  # (B, outputs * C, H, W): with one output, of each pixel being 1
     mu: Tensor  # (B, latent_dim)
     logvar: Tensor  # (B, latent_dim)
     z: Tensor  # (B, latent_dim)
+
+    @property
+    def layers(self) -> tuple[LatentLayer, ...]:
+        """The one layer of z, with N(0, I) as its prior."""
+        standard = torch.zeros_like(self.mu)
+        return (LatentLayer(self.mu, self.logvar, standard, standard, self.z),)
 
 
 class ConvShape(NamedTuple):
@@ -133,22 +141,30 @@ def initialise_small(*layers: nn.Module) -> None:
         nn.init.normal_(layer.get_parameter("weight"), std=0.02)
 
 
-class ConvVAE(nn.Module):
-    """A VAE of images whose pixels are Bernoulli variables (losses.bernoulli_nll is its reconstruction term)."""
+class ImageVAEConfig(Protocol):
+    """What `VectorVAE` asks of its settings."""
 
-    def __init__(self, config: VAEConfig) -> None:
+    @property
+    def channels(self) -> int: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def latent_dim(self) -> int: ...
+    @property
+    def n_classes(self) -> int: ...
+
+
+class VectorVAE(nn.Module):
+    """A VAE with one latent vector z ~ N(0, I) for each image; encoder and decoder are given.
+
+    Args: config: what the methods check their arguments against. encoder: x, condition -> mu, logvar.
+        decoder: z, condition -> the parameters of p(x | z).
+    """
+
+    def __init__(self, config: ImageVAEConfig, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
         self.config = config
-        maps = (config.width, 2 * config.width)
-        shape = ConvShape(config.channels, config.image_size, config.image_size, maps)
-        self.encoder = GaussianEncoder(shape, config.latent_dim, config.n_classes, hidden=8 * config.width)
-        self.decoder = Decoder(shape, config.latent_dim, config.n_classes, hidden=8 * config.width)
-        self.initialise()
-
-    def initialise(self) -> None:
-        """He-normal weights; q(z | x) and the pixels start near N(0, I) and 1/2: their last layers are small."""
-        initialise_relu_network(self)
-        initialise_small(self.encoder.to_mu_logvar, self.decoder.convolutions[-1])
+        self.encoder, self.decoder = encoder, decoder
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x).
@@ -161,10 +177,10 @@ class ConvVAE(nn.Module):
         return self.encoder(x, one_hot(labels, self.config.n_classes, like=x))
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits of p(x = 1 | z).
+        """The parameters of p(x | z); with one output for a pixel, the logits of p(x = 1 | z).
 
         Args: z: (B, latent_dim) float. labels: as for encode.
-        Returns: (B, C, H, W); their sigmoid is the mean image, in [0, 1].
+        Returns: (B, outputs * C, H, W); the sigmoid of the first C is the mean image, in [0, 1].
         Raises: as encode.
         """
         require_shape("z", z, self.config.latent_dim)
@@ -178,3 +194,18 @@ class ConvVAE(nn.Module):
         mu, logvar = self.encode(x, labels)
         z = sample_latent(mu, logvar, noise)
         return VAEOutput(logits=self.decode(z, labels), mu=mu, logvar=logvar, z=z)
+
+
+class ConvVAE(VectorVAE):
+    """A VAE of images by convolutions; by default each pixel is a Bernoulli variable (losses.bernoulli_nll)."""
+
+    def __init__(self, config: VAEConfig) -> None:
+        maps = (config.width, 2 * config.width)
+        shape = ConvShape(config.channels, config.image_size, config.image_size, maps)
+        painted = shape._replace(channels=config.outputs * config.channels)
+        encoder = GaussianEncoder(shape, config.latent_dim, config.n_classes, hidden=8 * config.width)
+        decoder = Decoder(painted, config.latent_dim, config.n_classes, hidden=8 * config.width)
+        super().__init__(config, encoder, decoder)
+        # He-normal weights; q(z | x) and the pixels start near N(0, I) and 1/2: their last layers are small.
+        initialise_relu_network(self)
+        initialise_small(encoder.to_mu_logvar, decoder.convolutions[-1])

@@ -66,7 +66,8 @@ def train(
     Args:
         recipe: "text-gpt", "image-gan", "image-vae", "audio-vae", "image-classifier" or "audio-classifier".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
-        preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern".
+        preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern", for
+            image-vae "mlp", "conv" or "ladder".
         data: another data set than the profile's: a name or a folder.
         overrides: settings to change, as "loop.steps=500".
         resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run, with the run's own settings.

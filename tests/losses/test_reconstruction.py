@@ -1,11 +1,13 @@
 """Reconstruction terms against torch.distributions, at extreme logits, and with swapped arguments."""
 
+import math
+
 import pytest
 import torch
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Bernoulli, Binomial, Normal
 
 from aigc_course.errors import UsageError
-from aigc_course.losses import bernoulli_nll, gaussian_nll, mse
+from aigc_course.losses import bernoulli_nll, binomial_nll, discretised_logistic_nll, gaussian_nll, mse
 
 
 def test_bernoulli_equals_the_distribution_summed_over_pixels():
@@ -91,3 +93,50 @@ def test_bfloat16_is_summed_in_float32():
     torch.testing.assert_close(bernoulli_nll(logits, x), bernoulli_nll(logits.float(), x), rtol=0, atol=0)
     assert gaussian_nll(logits, torch.zeros(1).bfloat16(), x).dtype == torch.float32
     assert mse(logits, x).dtype == torch.float32
+
+
+@pytest.mark.parametrize("points", [1, 7])
+def test_binomial_equals_the_distribution_summed_over_pixels(points):
+    torch.manual_seed(0)
+    logits = torch.randn(5, 1, 4, 4, dtype=torch.float64)
+    counts = torch.randint(0, points + 1, logits.shape).double()
+    expected = -Binomial(points, logits=logits).log_prob(counts).flatten(1).sum(1)
+    torch.testing.assert_close(binomial_nll(logits, counts, points), expected)
+
+
+def all_levels(mean, log_scale, levels=256):
+    """-log P of every level of one pixel, (levels,)."""
+    x = torch.arange(levels, dtype=mean.dtype)[:, None]
+    return discretised_logistic_nll(mean.expand(levels, 1), log_scale.expand(levels, 1), x, levels)
+
+
+@pytest.mark.parametrize("mean", [-3.0, 0.0, 0.3, 0.998, 1.7])
+@pytest.mark.parametrize("log_scale", [-9.0, -5.0, -2.0, 0.0, 4.0])
+def test_the_levels_of_a_discretised_logistic_sum_to_one(mean, log_scale):
+    for levels in (256, 2):
+        nats = all_levels(torch.tensor(mean).double(), torch.tensor(log_scale).double(), levels)
+        assert nats.min() >= 0
+        assert (-nats).exp().sum().item() == pytest.approx(1, abs=1e-12)
+
+
+def test_a_level_has_the_mass_of_its_bin():
+    """Against the distribution function of the logistic, in units of a level."""
+    mean, scale = torch.tensor(0.4).double(), torch.tensor(0.02).double()
+    edges = (torch.arange(257).double() - 0.5 - 255 * mean) / (255 * scale)
+    edges[0], edges[-1] = -torch.inf, torch.inf
+    torch.testing.assert_close((-all_levels(mean, scale.log())).exp(), edges.sigmoid().diff())
+
+
+def test_a_level_far_from_the_mean_keeps_a_finite_cost_and_a_gradient():
+    mean = torch.tensor([[0.0]], requires_grad=True)
+    nats = discretised_logistic_nll(mean, torch.tensor([[-7.0]]), torch.tensor([[200.0]]))
+    nats.sum().backward()
+    assert 200 / 255 * math.exp(7) == pytest.approx(nats.item(), rel=0.01)  # the logistic's tail is exponential
+    assert mean.grad.item() == pytest.approx(-math.exp(7), rel=0.01)
+
+
+def test_levels_out_of_range_are_named():
+    with pytest.raises(UsageError, match=r"x must lie in \[0, 255\], but spans 256 to 256"):
+        discretised_logistic_nll(torch.zeros(1, 1), torch.zeros(1, 1), torch.tensor([[256.0]]))
+    with pytest.raises(UsageError, match="log_scale"):
+        discretised_logistic_nll(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))

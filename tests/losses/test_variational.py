@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from aigc_course.errors import UsageError
-from aigc_course.losses import kl_standard_normal, negative_elbo, reparameterize
+from aigc_course.losses import free_bits, kl_normal, kl_standard_normal, negative_elbo, reparameterize
 
 
 def test_kl_equals_the_closed_form_of_torch_distributions():
@@ -33,6 +33,28 @@ def test_kl_gradients():
     torch.manual_seed(0)
     mu, logvar = torch.randn(2, 4, 3, dtype=torch.float64)
     assert torch.autograd.gradcheck(kl_standard_normal, (mu.requires_grad_(), logvar.requires_grad_()))
+
+
+def test_kl_of_two_normals_equals_torch_distributions_and_tells_them_apart():
+    torch.manual_seed(0)
+    mu, logvar, prior_mu, prior_logvar = torch.randn(4, 5, 3, dtype=torch.float64)
+    q, p = Normal(mu, (0.5 * logvar).exp()), Normal(prior_mu, (0.5 * prior_logvar).exp())
+    found = kl_normal(mu, logvar, prior_mu, prior_logvar)
+    torch.testing.assert_close(found, kl_divergence(q, p).sum(dim=1))
+    assert (kl_normal(prior_mu, prior_logvar, mu, logvar) - found).abs().min() > 0.1
+    assert kl_normal(mu, logvar, mu, logvar).tolist() == [0] * 5
+    zero = torch.zeros_like(mu)
+    torch.testing.assert_close(kl_normal(mu, logvar, zero, zero), kl_standard_normal(mu, logvar))
+
+
+@pytest.mark.parametrize(("free", "value", "gradient"), [(0.0, 2.0, 0.25), (1.9, 2.0, 0.25), (2.1, 2.1, 0.0)])
+def test_free_bits_cost_nothing_and_have_no_gradient(free, value, gradient):
+    """The mean over the batch is compared, not each example: 5 is above, 0 below."""
+    kl = torch.tensor([0.0, 1.0, 2.0, 5.0], requires_grad=True)
+    loss = free_bits(kl, free)
+    loss.backward()
+    assert loss.item() == pytest.approx(value)
+    assert kl.grad.tolist() == [gradient] * 4
 
 
 def test_reparameterized_samples_have_the_asked_mean_and_deviation():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aigc_course.errors import UsageError
-from aigc_course.metrics import active_units, iwae_bound
+from aigc_course.metrics import StreamingBound, active_units, iwae_bound
 
 
 def test_the_bound_is_the_log_of_the_mean_weight():
@@ -36,6 +36,27 @@ def test_the_bound_tightens_with_samples_up_to_the_evidence():
     assert means[0] == pytest.approx(-0.5 * (math.log(2 * math.pi) + 1.5**2 + 1), abs=0.1)
     assert means[0] < evidence - 0.5
     assert means[-1] == pytest.approx(evidence, abs=2e-3)
+
+
+@pytest.mark.parametrize("sizes", [(1000,), (1, 999), (300, 300, 400)])
+def test_streaming_equals_direct(sizes):
+    torch.manual_seed(0)
+    log_weights = 30 * torch.randn(1000, 4, dtype=torch.float64) - 900  # one weight rules the sum
+    bound = StreamingBound()
+    for part in log_weights.split(sizes):
+        bound.add(part)
+    assert bound.count == 1000
+    torch.testing.assert_close(bound.value(), iwae_bound(log_weights), rtol=1e-12, atol=0)
+
+
+def test_streaming_needs_samples_of_the_same_examples():
+    bound = StreamingBound()
+    with pytest.raises(UsageError, match="at least one sample"):
+        bound.value()
+    bound.add(torch.zeros(2, 3))
+    for wrong in (torch.zeros(2, 4), torch.zeros(3)):
+        with pytest.raises(UsageError, match="the same B at every call"):
+            bound.add(wrong)
 
 
 def test_units_are_active_that_vary_over_the_data():

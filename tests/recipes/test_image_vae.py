@@ -1,5 +1,6 @@
-"""image-vae: its likelihood against torch's, its data handling, and a run from start to evaluation."""
+"""image-vae: its data handling, its presets, and a run from start to evaluation."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,58 +29,18 @@ def model(config: VAEConfig = CONFIG) -> ConvVAE:
     return ConvVAE(config).eval()
 
 
-def batch(size: int = 6) -> dict[str, torch.Tensor]:
-    images, labels = make_digits().split("train")
-    source = torch.Generator().manual_seed(1)
-    return {
-        "images": images[:size].float() / 255,
-        "labels": labels[:size],
-        "thresholds": torch.rand((size, 1, 8, 8), generator=source),
-        "noise": torch.randn((size, 3), generator=source),
-    }
-
-
-def test_likelihood_is_torchs_binomial() -> None:
-    logits, counts = torch.randn(5, 1, 4, 4), torch.randint(0, 8, (5, 1, 4, 4)).float()
-    expected = -torch.distributions.Binomial(7, logits=logits).log_prob(counts).flatten(1).sum(1)
-    torch.testing.assert_close(image_vae.binomial_nll(logits, counts, 7), expected)
-
-
-def test_loss_is_the_sum_of_its_terms() -> None:
-    loss, metrics = image_vae.elbo_step(model(), batch(), points=4, beta=3.0)
-    torch.testing.assert_close(loss, metrics["reconstruction_nats"] + 3 * metrics["kl_nats"])
-
-
-def test_counts_are_the_brightness_on_average() -> None:
-    seen: list[torch.Tensor] = []
-
-    class Recorder(torch.nn.Module):
-        def forward(self, x: torch.Tensor, _: torch.Tensor, noise: torch.Tensor) -> Any:
-            seen.append(x)
-            return torch.zeros_like(x), noise, noise, noise
-
-    images = torch.tensor([0.0, 0.3, 1.0]).view(1, 1, 1, 3).expand(20_000, 1, 1, 3)
-    noise = torch.zeros(len(images), 2)
-    thresholds = torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
-    image_vae.elbo_step(Recorder(), {"images": images, "thresholds": thresholds, "noise": noise}, points=2)
-    assert set(seen[0].unique().tolist()) == {0.0, 0.5, 1.0}
-    torch.testing.assert_close(seen[0].mean(0).flatten(), torch.tensor([0.0, 0.3, 1.0]), atol=0.01, rtol=0)
-
-
 def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
     assert {"loss", "reconstruction_nats", "kl_nats"} <= run.history.rows[0].keys()
     metrics = run.metrics
     terms = metrics["validation_reconstruction_nats"] + metrics["validation_kl_nats"]
     assert metrics["validation_loss"] == pytest.approx(terms, rel=1e-5)
     result = recipes.evaluate(run)
-    assert set(result) == {
-        "test_loss",
-        "reconstruction_nats",
-        "kl_nats",
-        "recognised_rate",
-        "classifier_accuracy",
-    }
-    assert result["test_loss"] == pytest.approx(result["reconstruction_nats"] + result["kl_nats"], rel=1e-5)
+    bounds = {f"negative_{name}_{what}" for name in ("elbo", "iwae_10") for what in ("nats", "standard_error")}
+    assert set(result) == bounds | {"reconstruction_nats", "kl_nats", "recognised_rate", "classifier_accuracy"}
+    assert result["negative_elbo_nats"] == pytest.approx(result["reconstruction_nats"] + result["kl_nats"], rel=1e-5)
+    assert result["negative_iwae_10_nats"] < result["negative_elbo_nats"]
+    for name in ("elbo", "iwae_10"):
+        assert 0.1 < result[f"negative_{name}_standard_error"] < 1
     assert result == recipes.evaluate(run.directory)
 
 
@@ -168,7 +129,63 @@ def test_the_ranks_together_make_the_batch() -> None:
         assert torch.equal(torch.cat([part[name] for part in parts]), tensor), name
 
 
-@pytest.mark.parametrize("setting", ["points_per_pixel=0", "beta=-1.0", "evaluation_samples=0"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "points_per_pixel=0",
+        "beta=-1.0",
+        "free_nats=-1.0",
+        "evaluation_samples=0",
+        "importance_samples=0",
+        "importance_images=1",
+        "learning_rate=0.0",
+        "likelihood=poisson",
+    ],
+)
 def test_settings_out_of_range(setting: str) -> None:
     with pytest.raises(UsageError, match=setting.partition("=")[0]):
         recipes.train("image-vae", profile="smoke", overrides=[setting])
+
+
+def test_points_belong_to_the_binomial_likelihood() -> None:
+    with pytest.raises(UsageError, match="points_per_pixel is 4, but the likelihood 'gaussian' has no points"):
+        recipes.train("image-vae", profile="smoke", overrides=["likelihood=gaussian"])
+
+
+@pytest.mark.parametrize("preset", ["mlp", "conv", "ladder"])
+def test_presets_are_unconditional_models_of_binarised_images(preset: str) -> None:
+    quick = image_vae.profile("quick")
+    settings = image_vae.PRESETS[preset](quick)
+    assert (settings.architecture, settings.likelihood, settings.conditional) == (preset, "bernoulli-dynamic", False)
+    assert (settings.data, settings.loop.steps, settings.beta) == (quick.data, quick.loop.steps, 1.0)
+    for other in image_vae.PRESETS.values():  # whatever a preset decides, it decides in full
+        assert image_vae.PRESETS[preset](other(quick)) == settings
+
+
+@pytest.mark.parametrize(("preset", "likelihood"), [("mlp", "gaussian"), ("ladder", "logistic")])
+def test_a_preset_with_a_likelihood_of_8_bit_images(preset: str, likelihood: str, tmp_path: Path) -> None:
+    overrides = [f"likelihood={likelihood}", "loop.batch_size=8"]
+    run = recipes.train("image-vae", profile="smoke", preset=preset, overrides=overrides, run_dir=tmp_path / "run")
+    result = recipes.evaluate(run)
+    for name in ("elbo", "iwae_10"):
+        bits = result[f"negative_{name}_nats"] / 64 / math.log(2)
+        assert result[f"negative_{name}_bits_per_dim"] == pytest.approx(bits)
+    assert 2 < bits < 12  # untrained; 8 is what uniform levels cost
+    assert ("kl_3_nats" in result) == (preset == "ladder")
+    if preset == "ladder":
+        assert result["kl_nats"] == pytest.approx(sum(result[f"kl_{k}_nats"] for k in (1, 2, 3)), rel=1e-5)
+    tree = checkpoint.load(run.directory / "last.safetensors")
+    rebuilt = image_vae.rebuild(tree)
+    rebuilt.load_state_dict(weights_of(tree))
+    images = image_vae.sample_images(rebuilt, None, seed=0, num_images=3)
+    assert images.shape == (3, 1, 8, 8) and images.min() >= 0 and images.max() <= 1
+
+
+def test_a_run_made_before_architectures_had_names_goes_on(run: recipes.Run) -> None:
+    tree = checkpoint.load(run.directory / "last.safetensors")
+    new = {"architecture", "mlp", "ladder", "likelihood", "free_nats", "importance_samples", "importance_images"}
+    old = {**tree["config"], "settings": {k: v for k, v in tree["config"]["settings"].items() if k not in new}}
+    old["model"] = {k: v for k, v in old["model"].items() if k != "outputs"}
+    assert image_vae.rebuild({"config": old}).config == image_vae.rebuild(tree).config
+    result, expected = image_vae.evaluate({**tree, "config": old}), image_vae.evaluate(tree)
+    assert result["negative_elbo_nats"] == expected["negative_elbo_nats"]
