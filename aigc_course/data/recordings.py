@@ -26,7 +26,7 @@ class Recording:
     sample_rate_hz: int
     channels: int  # before they were averaged
     peak: float  # largest magnitude before it was scaled, 1 for full scale
-    clipped: bool
+    clipped: bool  # in one of its channels
 
 
 def decode_recording(data: bytes, where: str) -> Recording:
@@ -63,14 +63,14 @@ def decode_recording(data: bytes, where: str) -> Recording:
         sample_rate_hz=rate,
         channels=channels.shape[1],
         peak=peak,
-        clipped=is_clipped(samples),
+        clipped=any(is_clipped(channel) for channel in channels.T),
     )
 
 
 def is_clipped(samples: np.ndarray) -> bool:
     """Whether a sound was cut off at its highest or lowest level: 3 samples or more on end are there, near full scale.
 
-    Args: samples: (T,) in [-1, 1], or beyond, where the level that counts is the sound's own.
+    Args: samples: (T,), of one channel.
     """
     return any(
         abs(level) >= _CLIPPED_LEVEL and _longest_run(samples == level) >= _CLIPPED_RUN

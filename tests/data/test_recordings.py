@@ -88,6 +88,14 @@ def test_clipping_is_said(subtype: str, tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
+def test_one_clipped_channel_is_enough(tmp_path: Path) -> None:
+    put(tmp_path / "a.wav", np.stack([tone(level=2.0).clip(-1, 1), tone()], axis=1))
+    with pytest.warns(CourseWarning) as said:
+        load_folder(tmp_path)
+    assert ["several channels" in str(w.message) for w in said] == [True, False]
+    assert "1 of 1 recordings are clipped" in str(said[1].message)
+
+
 def test_what_counts_as_clipped() -> None:
     assert is_clipped(tone(level=3.0).clip(-1, 1))
     assert is_clipped(np.array([0, 0.5, 1, 1, 1, 0.5], np.float32))
