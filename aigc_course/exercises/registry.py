@@ -44,6 +44,12 @@ _SUBJECTS = (
     "gaussian_distance",
     "neighbour_balls",
     "latent_walks",
+    "binary_pixels",
+    "likelihood_units",
+    "pixel_levels",
+    "free_bits",
+    "learned_priors",
+    "importance_weights",
 )
 
 
