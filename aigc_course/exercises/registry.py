@@ -50,6 +50,15 @@ _SUBJECTS = (
     "free_bits",
     "learned_priors",
     "importance_weights",
+    "posterior_term",
+    "soft_targets",
+    "showing_images",
+    "short_time_spectrum",
+    "mel_bands",
+    "decibels",
+    "tones",
+    "lost_phases",
+    "sound_likelihood",
 )
 
 
