@@ -13,7 +13,7 @@ def effective_sample_size(log_weights: Tensor) -> Tensor:
 
 
 def _log_weights(rng: Rng) -> tuple[Tensor]:
-    """As many nats for all images, so that weights of moderate size can be told from a wrong formula."""
+    """Of one size for all images, and not so small that their plain exponentials fail."""
     samples, images = (int(n) for n in rng.permutation(range(3, 9))[:2])
     values = rng.uniform(-8, -2) + rng.normal(size=(samples, images))
     return (torch.from_numpy(values).float(),)
