@@ -43,7 +43,7 @@ class Panel:
         return self._root.model_id
 
     def play(self) -> None:
-        """Let the browser play the sound from its beginning: a player begins anew when it is told to start by itself."""
+        """Let the browser play the sound. A player begins anew whenever it is told that it may start by itself."""
         if self._player is not None:
             self._player.autoplay = False
             self._player.autoplay = True
