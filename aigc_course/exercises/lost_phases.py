@@ -198,8 +198,8 @@ LOST_PHASES = Exercise(
         Misconception(
             name="no window",
             wrong=_no_window,
-            message="You left out the window, on both ways. The magnitudes are those of frames weighed by Hann's "
-            "window: only frames weighed so can have them.",
+            message="You left out the window, on both ways. The given magnitudes are those of frames weighed by Hann's "
+            "window; what comes back has to be weighed alike.",
         ),
         Misconception(
             name="0 divided by 0",
