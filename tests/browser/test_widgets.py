@@ -165,6 +165,7 @@ def move_all(panel):
         for slider in (s for s in usable(panel, SLIDER) if s not in before):
             moved.append(move(panel, slider, SLIDER_KEYS))
         press(panel, target, back)
+        wait_for(panel, lambda before=before: usable(panel, SLIDER) == before)
         moved.append(target)
     moved += [retype(panel, target) for target in usable(panel, LINE)]
     return moved + [move(panel, target, SLIDER_KEYS) for target in usable(panel, SLIDER)]
