@@ -56,7 +56,7 @@ class SoundExplorer(LatentSliders):
     """Coordinates of z on sliders, class and speaker where the model knows them: the sound, to see and to hear."""
 
     title = "What the decoder says"
-    inches = (9.6, 5.4)
+    inches = (9.6, 5.0)
 
     def __init__(
         self,
@@ -153,7 +153,13 @@ class SoundExplorer(LatentSliders):
             sample_rate_hz=rate, n_fft=2 * half_frame, hop_length=max(1, half_frame // 2), floor_db=-80.0
         )
         blank = torch.full((self._view.n_bins, 2), self._view.floor_db).numpy()
-        limits: dict[str, Any] = {"cmap": "magma", "vmin": self._view.floor_db, "vmax": 0, "animated": True}
+        limits: dict[str, Any] = {
+            "cmap": "magma",
+            "vmin": self._view.floor_db,
+            "vmax": 0,
+            "animated": True,
+            "interpolation": "nearest",
+        }
         self._levels = ax.imshow(blank, origin="lower", aspect="auto", **limits)
         ax.set(xlim=(0, seconds), ylim=(0, rate / 2000), xlabel="time (s)", ylabel="frequency (kHz)")
         ax.set_facecolor("black")
