@@ -47,8 +47,14 @@ class Ours:
 
     def __init__(self, image_size: int, precision: str) -> None:
         self.settings = dcgan(profile("laptop"))
-        sizes: dict[str, Any] = {"image_size": image_size, "latent_dim": LATENT_DIM, "width": WIDTH}
-        config: GANConfig = dataclasses.replace(self.settings.model, **sizes)
+        preset = self.settings.model
+        config = GANConfig(
+            image_size=image_size,
+            latent_dim=LATENT_DIM,
+            width=WIDTH,
+            upsample=preset.upsample,
+            discriminator_norm=preset.discriminator_norm,
+        )
         self.loop = dataclasses.replace(self.settings.loop, precision=precision, device="cpu", warmup_steps=0)
         self.generator, self.discriminator = generator_of(config), discriminator_of(config)
         for network in (self.generator, self.discriminator):

@@ -124,7 +124,7 @@ def dcgan(settings: ImageGANSettings) -> ImageGANSettings:
         model=dataclasses.replace(
             settings.model, upsample="transposed", discriminator_norm="batch", spectral_norm=False
         ),
-        loop=dataclasses.replace(settings.loop, batch_size=64, decay="constant", ema_decay=0.0),
+        loop=dataclasses.replace(settings.loop, batch_size=64, warmup_steps=0, decay="constant", ema_decay=0.0),
         generator_learning_rate=2e-4,
         discriminator_learning_rate=2e-4,
         beta1=0.5,
@@ -151,7 +151,7 @@ def sngan(settings: ImageGANSettings) -> ImageGANSettings:
             spectral_norm=True,
             activation="relu",
         ),
-        loop=dataclasses.replace(settings.loop, batch_size=64, decay="linear", ema_decay=0.0),
+        loop=dataclasses.replace(settings.loop, batch_size=64, warmup_steps=0, decay="linear", ema_decay=0.0),
         generator_learning_rate=2e-4,
         discriminator_learning_rate=2e-4,
         beta1=0.0,

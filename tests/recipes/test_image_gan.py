@@ -151,6 +151,9 @@ def test_a_preset_keeps_the_profiles_data_sizes_and_steps() -> None:
                 profile.loop.steps,
             )
             assert settings.network.width == (profile.model if preset is gan_settings.dcgan else profile.residual).width
+        for paper in (gan_settings.dcgan, gan_settings.sngan):
+            loop = paper(profile).loop
+            assert (loop.batch_size, loop.warmup_steps, loop.ema_decay) == (64, 0, 0.0)
     sngan = gan_settings.sngan(image_gan.profile("quick"))
     assert (sngan.loss, sngan.n_dis, sngan.beta1, sngan.beta2) == ("hinge", 5, 0.0, 0.9)
     assert sngan.residual.spectral_norm and not gan_settings.modern(sngan).residual.spectral_norm
