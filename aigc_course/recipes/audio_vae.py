@@ -206,7 +206,8 @@ def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) ->
     sounds = sample_sounds(model, data_config, labels, seed=settings.loop.seed, speakers=speakers)
     for name, lengths in (("", sounds.lengths), ("real_", dataset.lengths["test"])):
         seconds = lengths.double() / dataset.sample_rate_hz
-        result |= {f"{name}mean_seconds": seconds.mean().item(), f"{name}seconds_deviation": seconds.std().item()}
+        deviation = seconds.std(correction=0).item()
+        result |= {f"{name}mean_seconds": seconds.mean().item(), f"{name}seconds_deviation": deviation}
     if dataset.name == dtmf_digits.NAME:
         result |= _dialled(sounds, labels, dataset, scale)
     return result | (speech_report(sounds, labels, dataset, scale, classifier) if classifier else {})
