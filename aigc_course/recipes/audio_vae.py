@@ -7,9 +7,9 @@ waveform by Griffin-Lim, which finds the phases; with the preset `complex` they 
 Neighbouring points of a spectrogram tell nearly the same (frames overlap, and a tone fills several bins), yet the
 likelihood counts each as new evidence. With beta = 1, z then holds so much detail that the prior meets z that no
 training sound had. So training weighs the KL term more. What is measured on held-out sounds is always the ELBO, with
-beta = 1, which prefers the small beta: of sounds drawn after 2,500 steps of the `laptop` profile, one seed, a classifier
-recognised 90.5 % with beta = 20, 95.0 % with 40 and 96.5 % with 60, at validation negative ELBOs of 1451, 1653 and 1686
-nats per sound.
+beta = 1, which prefers the small beta: of sounds drawn after 2,500 steps of the `laptop` profile, one seed, a
+classifier recognised 90.5 % with beta = 20, 95.0 % with 40 and 96.5 % with 60, at validation negative ELBOs of 1451,
+1653 and 1686 nats per sound.
 """
 
 import dataclasses
