@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -16,7 +17,9 @@ from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
 from aigc_course.models.latent_space import Posteriors
 from aigc_course.plots import COLOURS
+from aigc_course.recipes.runs import Run
 from aigc_course.recipes.trained_audio_classifier import TrainedAudioClassifier
+from aigc_course.recipes.trained_voice import load_voice
 from aigc_course.widgets.controls import Button
 from aigc_course.widgets.latent_sliders import Condition, LatentSliders, spread
 
@@ -28,7 +31,7 @@ _FRAME_SECONDS = 0.032  # of the spectrogram that is shown
 
 
 class Voice(Protocol):
-    """A trained VAE of sounds, as `load_generator` gives it."""
+    """A trained VAE of sounds, such as `load_voice` gives."""
 
     @property
     def latent_dim(self) -> int: ...
@@ -99,6 +102,14 @@ class SoundExplorer(LatentSliders):
             more=[Button(name="play", label="Play")],
         )
         self._made: tuple[object, Tensor] | None = None
+
+    @classmethod
+    def of_run(cls, run: Run | str | Path, **options: Any) -> "SoundExplorer":
+        """The explorer of a run of `audio-vae` and its data set. options: those of `SoundExplorer`.
+
+        Raises: CheckpointError when there is none, or the run is of another recipe.
+        """
+        return cls(*load_voice(run), **options)
 
     @property
     def waveform(self) -> Tensor:
