@@ -1,13 +1,14 @@
 """A variational autoencoder of spectrograms and their lengths, conditional on what is said and by whom.
 
-p(x, n, z | c) = p(z) p(n | z, c) p(x | n, z, c): z ~ N(0, I); n, the number of frames, is a discretised logistic
-variable (`lengths.py`); each point of the n frames is Gaussian. The convolutions go along time, with the frequencies as
-channels, for what is at one frequency means another thing at the next.
+p(x, n, z | c) = p(z) p(n | z, c) p(x | n, z, c): z ~ N(0, I); n, the number of frames, has a discretised log-logistic
+distribution (`lengths.py`); each point of the n frames is Gaussian. The convolutions go along time, with the
+frequencies as channels, for what is at one frequency means another thing at the next.
 
 A word said slowly is the same word: encoder and decoder see relative time, from a sound's beginning to its end, which
 `stretch` maps to its frames. So z need not tell how fast it goes, and no padding is ever looked at.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,7 +79,8 @@ class SpectrogramVAE(nn.Module):
         initialise_relu_network(self)
         decoder = self.decoder
         initialise_small(self.encoder.to_mu_logvar, decoder.to_mean, self.to_length, *decoder.to_scale_shift)
-        self.to_length.bias.data.copy_(torch.tensor([0.5, -2.0]))  # half the longest ± a quarter: any is possible
+        half = math.log(self.config.max_frames / 2)
+        self.to_length.bias.data.copy_(torch.tensor([half, -1.0]))  # twice as long or half as long are likely too
         nn.init.zeros_(self.log_sigma2)
 
     def encode(
