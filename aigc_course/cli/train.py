@@ -9,7 +9,7 @@ import typer
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="text-gpt, image-gan, image-vae, audio-vae, image-classifier or audio-classifier.")
+        str, typer.Argument(help="text-gpt, image-gan, image-vae, audio-vae, vocoder, image-classifier or audio-classifier.")
     ],
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")

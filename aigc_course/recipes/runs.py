@@ -25,6 +25,7 @@ RECIPES = {
     "image-gan": "image_gan",
     "image-vae": "image_vae",
     "audio-vae": "audio_vae",
+    "vocoder": "vocoder",
     "image-classifier": "image_classifier",
     "audio-classifier": "audio_classifier",
 }
@@ -64,7 +65,7 @@ def train(
     """Train a model of the course.
 
     Args:
-        recipe: "text-gpt", "image-gan", "image-vae", "audio-vae", "image-classifier" or "audio-classifier".
+        recipe: a name of `RECIPES`, as "text-gpt", "image-gan", "image-vae" or "audio-vae".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern", for
             image-vae "mlp", "conv" or "ladder".
