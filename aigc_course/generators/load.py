@@ -6,10 +6,14 @@ from typing import Any
 
 import torch
 
+from aigc_course.config import from_dict
 from aigc_course.errors import CheckpointError
-from aigc_course.generators.makers import AudioGenerator, ImageGenerator, TextGenerator
+from aigc_course.generators.makers import ImageGenerator, TextGenerator
+from aigc_course.generators.speaking import AudioGenerator
 from aigc_course.recipes import RECIPES, Run, audio_vae, checkpoint_path, get_recipe, image_gan, image_vae, text_gpt
+from aigc_course.recipes.audio_samples import sample_sounds
 from aigc_course.recipes.recipe import weights_of
+from aigc_course.recipes.spectrogram_scale import Scale, Sounds
 from aigc_course.training import checkpoint
 
 AnyGenerator = TextGenerator | ImageGenerator | AudioGenerator
@@ -73,9 +77,10 @@ def _image_vae(tree: dict[str, Any], where: str) -> ImageGenerator:
 def _audio_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
     model, data = _ready(audio_vae.rebuild(tree), tree, where), tree["config"]["data"]
 
-    def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> torch.Tensor:
-        return audio_vae.sample_waveforms(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
+    def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> Sounds:
+        return sample_sounds(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
 
     classes = data["class_names"] if model.config.n_classes else ()
     speakers = data["speaker_names"] if model.config.n_speakers else ()
-    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"])
+    longest = from_dict(Scale, data["scale"]).longest
+    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"], longest)
