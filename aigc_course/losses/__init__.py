@@ -18,7 +18,6 @@ from aigc_course.losses.reconstruction import bernoulli_nll, binomial_nll, discr
 from aigc_course.losses.spectral import (
     log_magnitude_distance,
     multi_resolution_stft_loss,
-    phase_advance_loss,
     spectral_convergence,
 )
 from aigc_course.losses.variational import free_bits, kl_normal, kl_standard_normal, negative_elbo, reparameterize
@@ -32,7 +31,6 @@ __all__ = [
     "spectral_convergence",
     "log_magnitude_distance",
     "multi_resolution_stft_loss",
-    "phase_advance_loss",
     "log_sum_exp",
     "categorical_nll",
     "cross_entropy_nats",

@@ -1,7 +1,7 @@
-"""How far a sound is from the one it should be, by its short-time spectra alone or by how their phases advance.
+"""How far a sound is from the one it should be, by the magnitudes of its short-time spectra.
 
 Two sounds that nobody can tell apart may have waveforms that differ everywhere: a shift of all phases is not heard. So
-what trains a vocoder compares magnitudes, by several windows, because each alone takes different sounds for one.
+they are compared by magnitudes, and by several windows, because each alone takes different sounds for one.
 """
 
 from collections.abc import Sequence
@@ -77,21 +77,3 @@ def multi_resolution_stft_loss(
         of_fake, of_real = (stft_magnitudes(sound, n_fft, hop_length) for sound in (fake, real))
         total = total + spectral_convergence(of_fake, of_real) + log_magnitude_distance(of_fake, of_real, floor_db)
     return total / len(resolutions)
-
-
-def phase_advance_loss(advance: Tensor, spectra: Tensor) -> Tensor:
-    """Weighted mean of 1 - cos(error) of how much each phase advances from frame to frame, per example.
-
-    Phases themselves depend on where the first frame begins, which is not heard; how much they advance is a frequency.
-    A whole turn counts nothing. The weights are magnitudes^(1/2): where there is no sound there is no phase.
-
-    Args: advance: (B, n_frames - 1, n_bins), in radians. spectra: complex (B, n_frames, n_bins), of the real sounds.
-    Returns: (B,), in [0, 2]; 0 where all is silent.
-    Raises: UsageError if the shapes don't fit.
-    Source: the anti-wrapped loss of instantaneous frequency, Ai & Ling 2023, arXiv:2211.15974, with a cosine.
-    """
-    between = spectra[:, 1:] * spectra[:, :-1].conj()  # angle: the advance; magnitude: of both frames, multiplied
-    require_same_shape(advance=advance, of_spectra=between)
-    weights = between.abs().pow(0.25)
-    errors = 1 - torch.cos(advance - between.angle())
-    return (weights * errors).flatten(1).sum(dim=1) / weights.flatten(1).sum(dim=1).clamp(min=_TINY)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from aigc_course.audio import SpectrogramConfig, log_spectrogram, normalise_peak
 from aigc_course.data import dtmf_digits
 from aigc_course.data.sets import AudioSet
+from aigc_course.losses.spectral import multi_resolution_stft_loss
 from aigc_course.metrics import log_spectral_distance, mean_and_standard_error
 from aigc_course.recipes.audio_evaluation import require_fitting
 from aigc_course.recipes.trained_audio_classifier import TrainedAudioClassifier
@@ -35,6 +36,8 @@ def compare_inversions(
     Returns: for each way
         `…_log_spectral_distance_db`: between the spectrograms before and after, the mean of all sounds;
         `…_linear_distance_db`: the same of spectrograms without bands, which show what bands hide (harmonics);
+        `…_stft_loss`: `multi_resolution_stft_loss` by windows half as long, as long, and twice as long as the
+        spectrogram's, as vocoders are often measured;
         `…_times_real_time`: seconds of sound made in a second, padding included, on this machine;
         with a classifier `…_accuracy`, its standard error, and `…_divergence_nats`: the mean Kullback-Leibler
         divergence from its probabilities for the sounds before, which tells ways apart where all sounds are
@@ -60,9 +63,12 @@ def _there_and_back(
     """What a way makes of waveforms (N, T), silent after their ends, and how near and how fast that is."""
     again, seconds, made = torch.zeros_like(waveforms), 0.0, 0
     distances: dict[str, list[Tensor]] = {"log_spectral_distance_db": [], "linear_distance_db": []}
+    n_fft, hop = spectrogram.n_fft, spectrogram.hop_length
+    resolutions = [(n_fft // 2, max(1, hop // 2)), (n_fft, hop), (2 * n_fft, 2 * hop)]
+    losses = []
     for rows in torch.arange(len(waveforms)).split(_AT_ONCE):
         ends = lengths[rows]
-        width = max(int(ends.max()), 2 * spectrogram.n_fft)
+        width = max(int(ends.max()), 2 * n_fft)
         before = F.pad(waveforms[rows], (0, width))[:, :width]
         seen = log_spectrogram(before, spectrogram)
         begin = time.perf_counter()
@@ -75,9 +81,11 @@ def _there_and_back(
         for of_one, config in zip(distances.values(), (spectrogram, linear), strict=True):
             real, fake = log_spectrogram(before, config), log_spectrogram(sounds, config)
             of_one.append(log_spectral_distance(real, fake, 1 + ends // config.hop_length))
+        losses.append(multi_resolution_stft_loss(sounds, before, resolutions, spectrogram.floor_db))
         kept = min(width, waveforms.shape[1])
         again[rows, :kept] = sounds[:, :kept]
     result = {name: torch.cat(of_one).mean().item() for name, of_one in distances.items()}
+    result["stft_loss"] = torch.cat(losses).mean().item()
     return again, result | {"times_real_time": made / spectrogram.sample_rate_hz / seconds}
 
 

@@ -40,7 +40,7 @@ class TrainedVocoder:
             raise UsageError("log_spec has values that are not finite; look where they became inf or nan")
         device = self.model.bands.device
         with exact_convolutions():
-            waveforms = self.model(log_spec.to(device).float()).waveforms.cpu()
+            waveforms = self.model.waveforms(log_spec.to(device).float()).cpu()
         return waveforms if length is None else torch.nn.functional.pad(waveforms, (0, length - waveforms.shape[1]))
 
 

@@ -1,39 +1,39 @@
 """`vocoder`: a network that turns log-spectrograms into sound, learned from sounds and their own spectrograms.
 
-It does what Griffin-Lim does (`audio.invert`), which finds the phases anew for each sound by many rounds of trial; the
-network has learned from the training sounds how phases go, and where in a band the harmonics lie. What it learns of
-speech is small, so it takes minutes; no discriminator is needed for that.
+It does what Griffin-Lim does (`audio.invert`), in a fraction of the time. Griffin-Lim spreads each mel band over its
+frequencies by least squares; the network has learned from the training sounds where in a band the harmonics lie. It
+learns magnitudes, so training makes no sound at all and takes minutes, and no discriminator is needed.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aigc_course import audio, config
 from aigc_course.audio import SpectrogramConfig, log_spectrogram
 from aigc_course.data.batches import Batch
 from aigc_course.data.sets import AudioSet
 from aigc_course.data.splitting import require_examples
-from aigc_course.losses.spectral import multi_resolution_stft_loss, phase_advance_loss
-from aigc_course.models.vocoder import VocoderConfig, short_time_spectra
+from aigc_course.losses.spectral import log_magnitude_distance, spectral_convergence, stft_magnitudes
+from aigc_course.models.vocoder import VocoderConfig
+from aigc_course.recipes.audio_evaluation import GivenAudioClassifier, audio_classifier_of
 from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.inversion import Way, compare_inversions
 from aigc_course.recipes.recipe import Job, Recipe, load_set, smoke
-from aigc_course.recipes.runs import Run
 from aigc_course.recipes.sound_segments import PEAK, SoundSegments, cut, segment_length
-from aigc_course.recipes.trained_audio_classifier import TrainedAudioClassifier, load_audio_classifier
+from aigc_course.recipes.trained_audio_classifier import NAME as CLASSIFIER
 from aigc_course.recipes.trained_vocoder import NAME, from_tree, untrained
 from aigc_course.training import LoopSettings, Runtime, Session, fit
 
 GRIFFIN_LIM_ITERATIONS = 32  # of what a trained vocoder is compared with
 
+_DB_PER_NEPER = 20 / math.log(10)
 _AT_ONCE = 100  # sounds, where there is no gradient
 
 
@@ -43,24 +43,26 @@ class VocoderSettings:
 
     data: str = "dtmf-digits"  # an audio data set, or a folder of WAV files
     segment_seconds: float = 0.5  # of the pieces that it learns from, rounded to whole hops
-    quietest_db: float = 40.0  # how far below 0.95 the peak of a training sound is set, at most
-    spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)  # sample_rate_hz: taken from the data
-    model: VocoderConfig = field(
-        default_factory=VocoderConfig
-    )  # n_bins, n_fft, hop_length, floor_db: the spectrogram's
+    quietest_db: float = 20.0  # how far below 0.95 the peak of a training sound is set, at most
+    # sample_rate_hz: taken from the data
+    spectrogram: SpectrogramConfig = field(default_factory=lambda: SpectrogramConfig(n_mels=64))
+    # n_bins, n_fft, hop_length, floor_db: the spectrogram's
+    model: VocoderConfig = field(default_factory=VocoderConfig)
     loop: LoopSettings = field(default_factory=LoopSettings)
     learning_rate: float = 1e-3  # peak, of AdamW
-    band_weight: float = 0.1  # of the mean distance of the spectrograms themselves, a dB
-    phase_weight: float = 1.0  # of how wrongly the network's phases advance
     validation_sounds: int = 100  # of the validation split, for the evaluations during training
 
     def __post_init__(self) -> None:
         for name in ("segment_seconds", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be above 0")
-        for name in ("quietest_db", "band_weight", "phase_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 0")
+        if not self.quietest_db >= 0:
+            raise ValueError(f"quietest_db is {self.quietest_db}, but must be at least 0")
+        if not self.spectrogram.n_mels:
+            raise ValueError(
+                "spectrogram.n_mels is 0, but a spectrogram without mel bands hides nothing that could be learned; "
+                "set it, as spectrogram.n_mels=64"
+            )
         if self.validation_sounds < 1:
             raise ValueError(f"validation_sounds is {self.validation_sounds}, but must be at least 1")
 
@@ -68,8 +70,8 @@ class VocoderSettings:
 def profile(name: str) -> VocoderSettings:
     """The settings of a profile."""
     quick = VocoderSettings(
-        spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, floor_db=-60.0),
-        model=VocoderConfig(width=64, depth=2),
+        spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, n_mels=64, floor_db=-60.0),
+        model=VocoderConfig(width=32, depth=1),
         loop=LoopSettings(
             steps=300,
             batch_size=16,
@@ -81,50 +83,36 @@ def profile(name: str) -> VocoderSettings:
             evaluate_every=150,
         ),
         segment_seconds=0.25,
-        quietest_db=20.0,
+        learning_rate=2e-3,
     )
     laptop = dataclasses.replace(
         quick,
         data="fsdd",
         spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, n_mels=64, floor_db=-80.0),
-        model=VocoderConfig(width=128, depth=4),
-        loop=dataclasses.replace(quick.loop, steps=5000, warmup_steps=200, evaluate_every=500, ema_decay=0.995),
+        model=VocoderConfig(),
+        loop=dataclasses.replace(quick.loop, steps=3000, warmup_steps=100, evaluate_every=500, ema_decay=0.995),
         segment_seconds=0.5,
-        quietest_db=40.0,
     )
     full = dataclasses.replace(
         laptop,
         model=VocoderConfig(width=192, depth=6),
         loop=dataclasses.replace(laptop.loop, steps=40_000, batch_size=64, evaluate_every=2000, ema_decay=0.999),
     )
-    small = smoke(quick, model=VocoderConfig(width=8, depth=1, refinements=1), validation_sounds=10)
+    small = smoke(quick, model=VocoderConfig(width=8, depth=1, rounds=1), validation_sounds=10)
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 
 
-def vocoder_step(
-    model: nn.Module,
-    batch: Batch,
-    *,
-    spectrogram: SpectrogramConfig,
-    band_weight: float,
-    phase_weight: float,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Make sound of a spectrogram; the loss compares it with the sound that the spectrogram is of.
+def vocoder_step(model: nn.Module, batch: Batch, *, spectrogram: SpectrogramConfig) -> tuple[Tensor, dict[str, Tensor]]:
+    """Say which magnitudes lie behind a spectrogram; the loss compares them with those of the sound that it is of.
 
-    The batch holds waveforms (B, (n_frames - 1) * hop_length) and their spectrograms (B, n_bins, n_frames) in dB.
+    The batch holds waveforms (B, T) and their spectrograms (B, n_bins, n_frames) in dB. Loud points count by the first
+    term, quiet ones as much as loud ones by the second.
     """
-    fake, advance = model(batch["spectrograms"])
-    real = batch["waveforms"]
-    n_fft, hop = spectrogram.n_fft, spectrogram.hop_length
-    with torch.autocast(real.device.type, enabled=False):  # decibels of quiet points need more than 8 bits
-        resolutions = [(n_fft // 2, max(1, hop // 2)), (n_fft, hop), (2 * n_fft, 2 * hop)]
-        magnitudes = multi_resolution_stft_loss(fake, real, resolutions, spectrogram.floor_db).mean()
-        bands_db = (log_spectrogram(fake, spectrogram) - batch["spectrograms"]).abs().mean()
-        spectra = short_time_spectra(F.pad(real, (n_fft // 2, n_fft // 2)), n_fft, hop)
-        phases = phase_advance_loss(advance, spectra).mean()
-        loss = magnitudes + band_weight * bands_db + phase_weight * phases
-    terms = {"stft_loss": magnitudes, "bands_db": bands_db, "phase_loss": phases}
-    return loss, {name: value.detach() for name, value in terms.items()}
+    fake = model(batch["spectrograms"])
+    real = stft_magnitudes(batch["waveforms"], spectrogram.n_fft, spectrogram.hop_length)
+    convergence = spectral_convergence(fake, real).mean()
+    nepers = log_magnitude_distance(fake, real, spectrogram.floor_db).mean()
+    return convergence + nepers, {"convergence": convergence.detach(), "distance_db": nepers.detach() * _DB_PER_NEPER}
 
 
 def train(job: Job) -> Session:
@@ -147,12 +135,7 @@ def train(job: Job) -> Session:
     segments = SoundSegments(
         dataset, spectrogram, loop, runtime, seconds=settings.segment_seconds, quietest_db=settings.quietest_db
     )
-    step = partial(
-        vocoder_step,
-        spectrogram=spectrogram,
-        band_weight=settings.band_weight,
-        phase_weight=settings.phase_weight,
-    )
+    step = partial(vocoder_step, spectrogram=spectrogram)
     return fit(
         model,
         torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01),
@@ -194,15 +177,13 @@ def _validation_batches(
         yield {"waveforms": pieces, "spectrograms": log_spectrogram(pieces, spectrogram)}
 
 
-def evaluate(tree: dict[str, Any], given: TrainedAudioClassifier | Run | str | Path | None = None) -> dict[str, float]:
+def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) -> dict[str, float]:
     """`inversion.compare_inversions` of the vocoder and of Griffin-Lim (32 rounds) on the test split."""
     settings = config.from_dict(VocoderSettings, tree["config"]["settings"])
     dataset = load_set(settings.data, AudioSet)
     device = Runtime(settings.loop).device
     vocoder = from_tree(tree, "the checkpoint", device)
-    classifier = (
-        given if given is None or isinstance(given, TrainedAudioClassifier) else load_audio_classifier(given, device)
-    )
+    classifier = None if given is None else audio_classifier_of(dataset, given, device)
     ways: dict[str, Way] = {
         "learned": vocoder.waveforms,
         "griffin_lim": partial(audio.invert, config=vocoder.spectrogram, n_iterations=GRIFFIN_LIM_ITERATIONS),
@@ -213,10 +194,11 @@ def evaluate(tree: dict[str, Any], given: TrainedAudioClassifier | Run | str | P
 RECIPE = Recipe(
     name=NAME,
     kind="audio",
-    summary="a network that turns spectrograms into sound, in the place of Griffin-Lim",
+    summary="a network that turns mel spectrograms into sound, in the place of Griffin-Lim",
     settings_type=VocoderSettings,
     profile=profile,
     train=train,
     evaluate=evaluate,
     generates=False,
+    classifier=CLASSIFIER,
 )

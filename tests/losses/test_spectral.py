@@ -9,7 +9,6 @@ from aigc_course.errors import UsageError
 from aigc_course.losses.spectral import (
     log_magnitude_distance,
     multi_resolution_stft_loss,
-    phase_advance_loss,
     spectral_convergence,
     stft_magnitudes,
 )
@@ -23,11 +22,6 @@ def noise(count: int = 2, n_samples: int = 2048, seed: int = 0) -> torch.Tensor:
 
 def tone(cycles_per_sample: float, n_samples: int = 2048, phase: float = 0.0) -> torch.Tensor:
     return torch.sin(2 * math.pi * cycles_per_sample * torch.arange(n_samples) + phase)[None]
-
-
-def spectra(waveforms: torch.Tensor, n_fft: int = 256, hop: int = 64) -> torch.Tensor:
-    window = torch.hann_window(n_fft)
-    return torch.stft(waveforms, n_fft, hop, window=window, return_complex=True, center=False).transpose(1, 2)
 
 
 def test_a_tone_at_full_scale_has_magnitude_one() -> None:
@@ -89,30 +83,6 @@ def test_slopes_are_finite_at_silence_and_at_the_goal() -> None:
     assert fake.grad is not None and fake.grad.isfinite().all()
 
 
-def test_a_tones_phase_advances_by_its_frequency() -> None:
-    frequency = 0.0837  # cycles per sample, between bins
-    of_tone = spectra(tone(frequency, phase=1.3))
-    shape = (1, of_tone.shape[1] - 1, of_tone.shape[2])
-    right = torch.full(shape, 2 * math.pi * frequency * 64)
-    assert phase_advance_loss(right, of_tone).item() < 0.01
-    torch.testing.assert_close(phase_advance_loss(right + 2 * math.pi, of_tone), phase_advance_loss(right, of_tone))
-    assert phase_advance_loss(right + math.pi, of_tone).item() == pytest.approx(2, abs=0.01)
-    assert phase_advance_loss(-right, of_tone).item() > 0.5
-    # an error e costs 1 - cos e
-    off = phase_advance_loss(right + 0.6, of_tone).item()
-    assert off == pytest.approx(1 - math.cos(0.6), abs=0.02)
-
-
-def test_the_phase_of_silence_counts_nothing() -> None:
-    of_noise = spectra(noise(1))
-    advance = (of_noise[:, 1:] * of_noise[:, :-1].conj()).angle()
-    wrong = advance.clone()
-    of_noise[:, 10:] = 0
-    wrong[:, 10:] += 1.0
-    assert phase_advance_loss(wrong, of_noise).item() == pytest.approx(0, abs=1e-5)
-    assert phase_advance_loss(wrong, torch.zeros_like(of_noise)).item() == 0
-
-
 @pytest.mark.parametrize(
     ("fake", "real", "resolutions", "message"),
     [
@@ -125,8 +95,3 @@ def test_the_phase_of_silence_counts_nothing() -> None:
 def test_wrong_arguments_are_named(fake, real, resolutions, message) -> None:
     with pytest.raises(UsageError, match=message):
         multi_resolution_stft_loss(fake, real, resolutions)
-
-
-def test_an_advance_of_another_shape_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"advance \(1, 29, 129\), of_spectra \(1, 28, 129\)"):
-        phase_advance_loss(torch.zeros(1, 29, 129), spectra(noise(1)))
