@@ -38,8 +38,8 @@ SWITCHED = {
     "no class": ("conditional=false",),
     "blocks at full side": ("residual.stem_stride=1",),
     "two steps of D": ("n_dis=2",),
-    "D's rate x 2": ("discriminator_learning_rate=2e-3",),
-    "D's rate / 2": ("discriminator_learning_rate=5e-4",),
+    "D's rate x 2": ("discriminator_learning_rate=4e-3",),
+    "D's rate / 2": ("discriminator_learning_rate=1e-3",),
 }
 FIGURES = ("frechet_over_floor", "coverage", "recall", "class_accuracy")
 

@@ -15,10 +15,12 @@ import torch
 from measure import machine, rounds
 
 from aigc_course import widgets
+from aigc_course.data.sets import ImageSet
 from aigc_course.data.tokenizer import BPETokenizer
 from aigc_course.generators import TextGenerator
 from aigc_course.models.gpt import GPT
-from aigc_course.recipes import text_gpt
+from aigc_course.models.vae import ConvVAE
+from aigc_course.recipes import image_vae, text_gpt
 from aigc_course.widgets.controls import Button, Choice, Control, LogSlider, Play, Slider, Toggle
 from aigc_course.widgets.explorer import Explorer
 from aigc_course.widgets.writing import Line
@@ -49,6 +51,7 @@ def made(name: str) -> Explorer:
         "AttentionViewer": lambda: ((torch.randn(4, 4, 24, 24, generator=generator) + causal).softmax(-1), tokens),
         "SamplingExplorer": lambda: (3 * torch.randn(24, generator=generator), tokens),
         "WritingExplorer": lambda: (untrained_writer(), "the cat"),
+        "LatentExplorer": lambda: untrained_painter(generator),
     }
     explorer: Explorer = getattr(widgets, name)(*arguments.get(name, tuple)())
     return explorer
@@ -66,6 +69,16 @@ def untrained_writer() -> TextGenerator:
     settings = text_gpt.profile("quick").model
     model = GPT(dataclasses.replace(settings, vocab_size=len(tokenizer)))
     return TextGenerator(model, tokenizer)
+
+
+def untrained_painter(generator: torch.Generator) -> tuple[ConvVAE, ImageSet]:
+    """A VAE of the laptop profile's size with random weights, and as many images as the explorer shows."""
+    model = ConvVAE(dataclasses.replace(image_vae.profile("laptop").model, n_classes=10))
+    images = torch.randint(0, 256, (1000, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    names = tuple("0123456789")
+    return model, ImageSet(
+        name="noise", images={"test": images}, labels={"test": torch.arange(1000) % 10}, class_names=names
+    )
 
 
 def redraw_seconds(explorer: Explorer, count: int) -> list[float]:

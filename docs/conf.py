@@ -30,7 +30,7 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": [], "architecture": [], "data": []}
+html_sidebars = {"index": [], "architecture": [], "data": [], "faq": []}
 
 # The notebooks come executed; their outputs are shown as they are.
 nb_execution_mode = "off"

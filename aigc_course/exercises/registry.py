@@ -44,6 +44,21 @@ _SUBJECTS = (
     "gaussian_distance",
     "neighbour_balls",
     "latent_walks",
+    "binary_pixels",
+    "likelihood_units",
+    "pixel_levels",
+    "free_bits",
+    "learned_priors",
+    "importance_weights",
+    "posterior_term",
+    "soft_targets",
+    "showing_images",
+    "short_time_spectrum",
+    "mel_bands",
+    "decibels",
+    "tones",
+    "lost_phases",
+    "sound_likelihood",
 )
 
 

@@ -1,8 +1,8 @@
 """What generators are asked for, checked before anything is made."""
 
 import secrets
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, TypeGuard
 
 import torch
 
@@ -27,15 +27,20 @@ def choose_labels(
         return None
     if label is None:
         return torch.arange(count) % len(class_names)
-    several = [label] if isinstance(label, int | str) else list(label)
+    several = list(label) if has_several(label) else [label]
     if not several:
         raise UsageError("label is an empty list; give at least one, or leave it out")
     numbers = torch.tensor([number_of(one, class_names, "label") for one in several])
-    if isinstance(label, int | str) or in_turn:
+    if in_turn or not has_several(label):
         return numbers.repeat(-(-count // len(numbers)))[:count]
     if len(several) != count:
         raise UsageError(f"there are {len(several)} labels for {count} images; give one for all, or one for each")
     return numbers
+
+
+def has_several(label: Any) -> TypeGuard[Collection[Label]]:
+    """Whether these are labels, and not one label."""
+    return isinstance(label, Collection) and not isinstance(label, str)
 
 
 def number_of(label: Any, names: Sequence[str], what: str) -> int:

@@ -13,6 +13,7 @@ from aigc_course.generators.arguments import (
     MOST_SAMPLES,
     Label,
     choose_labels,
+    has_several,
     number_of,
     require_count,
     seed_of,
@@ -87,7 +88,7 @@ class AudioGenerator:
         if rate != self.sample_rate_hz:
             sound = audio.resample(sound, self.sample_rate_hz, rate)[:num_samples]
             sound = sound / sound.abs().max().clamp(min=1)  # the filter may overshoot
-        return GeneratedAudio(sound, rate, caption=" ".join(said[: len(words)]))
+        return GeneratedAudio(sound, rate, caption=" ".join(said))
 
     def _words(
         self,
@@ -104,9 +105,9 @@ class AudioGenerator:
         words: list[torch.Tensor] = []
         said: list[str] = []
         total = 0
-        asked = (self.class_names or [0]) if label is None else [label] if isinstance(label, int | str) else label
+        wanted = len(self.class_names) if label is None else len(label) if has_several(label) else 1
         while True:
-            count = len(asked) if enough is None else max(1, (enough - total) // self._longest)
+            count = max(1, wanted) if enough is None else max(1, (enough - total) // self._longest)
             labels = choose_labels(label, len(words) + count, self.class_names, in_turn=True)
             now = torch.zeros(count, dtype=torch.int64) if labels is None else labels[len(words) :]
             speakers = None if speaker is None else torch.full((count,), speaker)

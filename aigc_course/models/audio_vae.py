@@ -83,7 +83,7 @@ class SpectrogramVAE(nn.Module):
         initialise_relu_network(self)
         decoder = self.decoder
         initialise_small(self.encoder.to_mu_logvar, decoder.to_mean, self.to_length, *decoder.to_scale_shift)
-        nn.init.constant_(self.to_length.bias[1:], -2.0)  # a scale of an eighth of the longest sound
+        self.to_length.bias.data.copy_(torch.tensor([0.5, -2.0]))  # half the longest ± a quarter: any is possible
         nn.init.zeros_(self.log_sigma2)
 
     def encode(

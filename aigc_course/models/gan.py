@@ -26,23 +26,34 @@ class GANConfig:
     image_size: int = 32  # side of the square images in pixels, a power of two, at least 8
     latent_dim: int = 64  # length of z
     width: int = 64  # feature maps at the largest resolution; they double as the resolution halves
+    discriminator_width: int = 0  # the same for the discriminator alone; 0: width
     n_classes: int = 0  # 0: unconditional
     upsample: Literal["transposed", "nearest"] = "transposed"  # DCGAN's way, or copied pixels and a convolution
     discriminator_norm: Literal["batch", "none"] = "batch"  # "none" where a gradient penalty keeps D smooth
     spectral_norm: bool = False  # divide each weight of the discriminator by its largest singular value
+    hidden: int = 0  # units of one more layer after the generator's z and before the discriminator's logit; 0: none
 
     def __post_init__(self) -> None:
         require_choice(("transposed", "nearest"), upsample=self.upsample)
         require_choice(("batch", "none"), discriminator_norm=self.discriminator_norm)
         require_at_least(1, channels=self.channels, latent_dim=self.latent_dim, width=self.width)
+        require_at_least(0, discriminator_width=self.discriminator_width, hidden=self.hidden)
         require_class_count(n_classes=self.n_classes)
         require_power_of_two(8, image_size=self.image_size)
 
     @property
     def feature_maps(self) -> list[int]:
-        """Feature maps at each resolution inside the networks, from image_size / 2 down to 4 pixels."""
+        """Feature maps at each resolution inside the generator, from image_size / 2 down to 4 pixels."""
+        return self._doubled(self.width)
+
+    @property
+    def discriminator_maps(self) -> list[int]:
+        """The same inside the discriminator."""
+        return self._doubled(self.discriminator_width or self.width)
+
+    def _doubled(self, width: int) -> list[int]:
         levels = (self.image_size // _SMALLEST).bit_length() - 1
-        return [self.width * 2**level for level in range(levels)]
+        return [width * 2**level for level in range(levels)]
 
 
 class Generator(nn.Module):
@@ -54,7 +65,8 @@ class Generator(nn.Module):
         self.label_embedding = nn.Embedding(config.n_classes, config.latent_dim) if config.n_classes else None
         maps = config.feature_maps[::-1]
         inputs = config.latent_dim * (2 if config.n_classes else 1)
-        self.project = nn.Linear(inputs, maps[0] * _SMALLEST**2, bias=False)
+        self.mapping = _hidden(inputs, config.hidden)
+        self.project = nn.Linear(config.hidden or inputs, maps[0] * _SMALLEST**2, bias=False)
         self.project_norm = nn.Sequential(nn.BatchNorm2d(maps[0]), nn.ReLU(inplace=True))
         self.upsample = nn.Sequential(*(_up(a, b, config.upsample) for a, b in pairwise(maps)))
         if config.upsample == "transposed":
@@ -78,7 +90,8 @@ class Generator(nn.Module):
         """
         require_shape("z", z, self.config.latent_dim)
         z = beside_class(z, labels, self.label_embedding)  # (B, 2 latent_dim)
-        x = self.project(z).unflatten(1, (-1, _SMALLEST, _SMALLEST))  # (B, maps, 4, 4)
+        x = self.project(self.mapping(z)).unflatten(1, (-1, _SMALLEST, _SMALLEST))  # (B, maps, 4, 4)
+        x = x.contiguous(memory_format=torch.channels_last)  # the fastest order for what follows
         x = self.upsample(self.project_norm(x))  # (B, width, image_size / 2, image_size / 2)
         return self.to_image(x).tanh()
 
@@ -89,13 +102,15 @@ class Discriminator(nn.Module):
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
         self.config = config
-        maps = config.feature_maps
+        maps = config.discriminator_maps
         self.from_image = nn.Sequential(
             nn.Conv2d(config.channels, maps[0], kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2)
         )
         self.downsample = nn.Sequential(*(_down(a, b, config.discriminator_norm) for a, b in pairwise(maps)))
-        self.to_logit = nn.Linear(maps[-1] * _SMALLEST**2, 1)
-        self.class_weights = nn.Embedding(config.n_classes, maps[-1]) if config.n_classes else None
+        inputs = maps[-1] * _SMALLEST**2
+        self.hidden = _hidden(inputs, config.hidden)
+        self.to_logit = nn.Linear(config.hidden or inputs, 1)
+        self.class_weights = nn.Embedding(config.n_classes, config.hidden or maps[-1]) if config.n_classes else None
         self.initialise()
         if config.spectral_norm:
             normalise_spectra(self)
@@ -114,8 +129,14 @@ class Discriminator(nn.Module):
         config = self.config
         require_shape("images", images, config.channels, config.image_size, config.image_size)
         features = self.downsample(self.from_image(images))  # (B, maps, 4, 4)
-        logits = self.to_logit(features.flatten(1)).squeeze(1)  # (B,)
-        return with_projection(logits, features, labels, self.class_weights)
+        if config.hidden:
+            features = self.hidden(features.permute(0, 2, 3, 1).flatten(1))[:, :, None, None]  # (B, hidden, 1, 1)
+        return with_projection(self._weigh(features), features, labels, self.class_weights)
+
+    def _weigh(self, features: Tensor) -> Tensor:
+        """`to_logit` of features (B, maps, H, W): (B,). Channels come last, as in memory, so that nothing is copied."""
+        weight = self.to_logit.weight.unflatten(1, features.shape[1:]).permute(0, 2, 3, 1).flatten(1)
+        return nn.functional.linear(features.permute(0, 2, 3, 1).flatten(1), weight, self.to_logit.bias).squeeze(1)
 
 
 class NearestConv2d(nn.Conv2d):
@@ -135,7 +156,7 @@ class NearestConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, 2 H, 2 W)."""
         weight = self.weight.flatten(2) @ self.reach  # (outputs, inputs, 16)
-        weight = weight.unflatten(2, (4, 4)).transpose(0, 1)
+        weight = weight.unflatten(2, (4, 4)).transpose(0, 1).contiguous(memory_format=torch.channels_last)
         return nn.functional.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
 
 
@@ -155,14 +176,19 @@ def _down(inputs: int, outputs: int, norm: str) -> nn.Sequential:
     return nn.Sequential(convolution, *norms, nn.LeakyReLU(0.2))
 
 
+def _hidden(inputs: int, units: int) -> nn.Sequential:
+    """A layer of so many units and its activation; nothing for 0 units."""
+    return nn.Sequential(*([nn.Linear(inputs, units), nn.LeakyReLU(0.2)] if units else []))
+
+
 def _initialise(network: nn.Module, *, he: bool) -> None:
     """N(0, 0.02) for convolutions, projections and class weights, N(1, 0.02) for batch norm's scale, zero biases.
 
-    With `he`, convolutions get He-normal weights for LeakyReLU 0.2 (He et al. 2015) instead. A generator's label
-    embedding is an input beside z, so it starts with z's scale: N(0, 1).
+    With `he`, convolutions and hidden layers get He-normal weights for LeakyReLU 0.2 (He et al. 2015) instead. A
+    generator's label embedding is an input beside z, so it starts with z's scale: N(0, 1).
     """
     for name, module in network.named_modules():
-        if he and isinstance(module, nn.Conv2d):
+        if he and (isinstance(module, nn.Conv2d) or name in ("mapping.0", "hidden.0")):
             nn.init.kaiming_normal_(module.weight, 0.2)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=1.0 if name == "label_embedding" else 0.02)

@@ -6,7 +6,9 @@ from torch import Tensor
 from aigc_course.losses.reconstruction import discretised_logistic_nll
 from aigc_course.losses.tensors import at_least_float32
 
-_LOWEST_LOG_SCALE, _HIGHEST_LOG_SCALE = -8.0, 2.0  # of max_frames; the lowest leaves one length all probability
+# Of the scale as a share of max_frames. The lowest leaves one length all probability. The highest is nearly uniform:
+# beyond it the two ends share all probability, from where training finds no way back.
+_LOWEST_LOG_SCALE, _HIGHEST_LOG_SCALE = -8.0, -1.5
 
 
 def length_nll(parameters: Tensor, n_frames: Tensor, max_frames: int) -> Tensor:
@@ -14,7 +16,7 @@ def length_nll(parameters: Tensor, n_frames: Tensor, max_frames: int) -> Tensor:
 
     The probabilities of all lengths sum to 1.
 
-    Args: parameters: (B, 2), a logit and a log: see `draw_lengths`. n_frames: (B,) int64, in [1, max_frames].
+    Args: parameters: (B, 2), a mean and a log: see `draw_lengths`. n_frames: (B,) int64, in [1, max_frames].
         max_frames: at least 2.
     Returns: (B,), >= 0.
     Raises: UsageError if a length is out of place.
@@ -27,7 +29,7 @@ def draw_lengths(parameters: Tensor, uniform: Tensor, max_frames: int, temperatu
     """Lengths from the distribution that `length_nll` measures: (B,) int64, in [1, max_frames].
 
     Args:
-        parameters: (B, 2). Of the logistic variable n / max_frames: the logit of its mean, the log of its scale.
+        parameters: (B, 2). Of the logistic variable (n - 1) / (max_frames - 1): its mean, the log of its scale.
         uniform: (B,) in [0, 1).  temperature: factor of the scale; with 0 each length is its distribution's median.
     """
     mean, log_scale = _mean_and_log_scale(parameters)
@@ -42,6 +44,6 @@ def own_frames(n_frames: Tensor, max_frames: int) -> Tensor:
 
 
 def _mean_and_log_scale(parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, 2) -> mean in (0, 1) and log scale, each (B,)."""
-    raw_mean, log_scale = at_least_float32(parameters).unbind(dim=1)
-    return raw_mean.sigmoid(), log_scale.clamp(_LOWEST_LOG_SCALE, _HIGHEST_LOG_SCALE)
+    """(B, 2) -> mean and log scale, each (B,)."""
+    mean, log_scale = at_least_float32(parameters).unbind(dim=1)
+    return mean, log_scale.clamp(_LOWEST_LOG_SCALE, _HIGHEST_LOG_SCALE)

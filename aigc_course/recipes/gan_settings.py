@@ -60,10 +60,12 @@ class ImageGANSettings:
 def profile(name: str) -> ImageGANSettings:
     """The settings of a profile."""
     quick = ImageGANSettings(
-        model=GANConfig(latent_dim=16, width=24, upsample="nearest", discriminator_norm="none"),
+        model=GANConfig(
+            latent_dim=16, width=24, discriminator_width=16, upsample="nearest", discriminator_norm="none", hidden=128
+        ),
         residual=ResidualGANConfig(latent_dim=16, width=8),
         loop=LoopSettings(
-            steps=1450,
+            steps=2000,
             batch_size=32,
             decay="linear",
             log_every=50,
@@ -71,8 +73,8 @@ def profile(name: str) -> ImageGANSettings:
             checkpoint_every=500,
             ema_decay=0.997,
         ),
-        generator_learning_rate=2e-3,
-        discriminator_learning_rate=2e-3,
+        generator_learning_rate=4e-3,
+        discriminator_learning_rate=4e-3,
         beta1=0.0,
         loss="relativistic",
         gradient_penalty=0.1,
@@ -83,7 +85,7 @@ def profile(name: str) -> ImageGANSettings:
             quick,
             data="cifar10",
             flip=True,
-            model=dataclasses.replace(quick.model, latent_dim=64, width=32),
+            model=dataclasses.replace(quick.model, latent_dim=64, width=32, discriminator_width=0, hidden=0),
             residual=ResidualGANConfig(latent_dim=64, width=16, stem_stride=2),
             loop=dataclasses.replace(
                 quick.loop, steps=7000, batch_size=64, warmup_steps=200, evaluate_every=200, ema_decay=0.999
@@ -96,7 +98,7 @@ def profile(name: str) -> ImageGANSettings:
     full = modern(
         dataclasses.replace(
             laptop,
-            model=dataclasses.replace(quick.model, latent_dim=128, width=128),
+            model=dataclasses.replace(laptop.model, latent_dim=128, width=128),
             residual=ResidualGANConfig(latent_dim=128, width=64),
             loop=dataclasses.replace(laptop.loop, steps=30000, batch_size=128, evaluate_every=750),
             generator_learning_rate=1e-3,
@@ -106,7 +108,7 @@ def profile(name: str) -> ImageGANSettings:
     )
     small = smoke(
         quick,
-        model=dataclasses.replace(quick.model, latent_dim=4, width=4),
+        model=dataclasses.replace(quick.model, latent_dim=4, width=4, discriminator_width=4, hidden=8),
         residual=dataclasses.replace(quick.residual, latent_dim=4, width=2),
         evaluation_samples=20,
     )
@@ -122,7 +124,12 @@ def dcgan(settings: ImageGANSettings) -> ImageGANSettings:
         settings,
         architecture="dcgan",
         model=dataclasses.replace(
-            settings.model, upsample="transposed", discriminator_norm="batch", spectral_norm=False
+            settings.model,
+            discriminator_width=0,
+            upsample="transposed",
+            discriminator_norm="batch",
+            spectral_norm=False,
+            hidden=0,
         ),
         loop=dataclasses.replace(settings.loop, batch_size=64, warmup_steps=0, decay="constant", ema_decay=0.0),
         generator_learning_rate=2e-4,

@@ -1,5 +1,6 @@
 """Build the course's site with Sphinx, to be read from disk without a network."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ def build_site(notebooks: Sequence[Path], output: Path) -> Path:
     shutil.copytree(docs, source, ignore=shutil.ignore_patterns("_build", "__pycache__"))
     _add_cards(source / "cards.md")
     _add_notebooks(notebooks, source)
+    _point_at_notebooks(source / "faq.md", {path.name for path in notebooks})
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(source), str(fresh)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -43,6 +45,19 @@ def _add_cards(page: Path) -> None:
     """Write the cards of the data sets, to be included in the page on data."""
     text = cards_markdown()
     write_text(page, text[text.index("## ") :])
+
+
+def _point_at_notebooks(page: Path, names: set[str]) -> None:
+    """Turn the links of a page of docs/ to ../notebooks/ into links of the site.
+
+    Where the site is built from some notebooks only, a link to another one becomes plain text.
+    """
+
+    def on_the_site(link: re.Match[str]) -> str:
+        return f"[{link[1]}](notebooks/{link[2]})" if link[2] in names else link[1]
+
+    text = page.read_text(encoding="utf-8")
+    write_text(page, re.sub(r"\[([^\]]+)\]\(\.\./notebooks/([^)]+\.ipynb)\)", on_the_site, text))
 
 
 def _add_notebooks(notebooks: Sequence[Path], source: Path) -> None:

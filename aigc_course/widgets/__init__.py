@@ -18,6 +18,8 @@ _MODULES = {
     "AttentionViewer": "attention",
     "SamplingExplorer": "sampling",
     "WritingExplorer": "writing",
+    "LatentExplorer": "latent",
+    "SoundExplorer": "sounds",
 }
 
 __all__ = list(_MODULES)

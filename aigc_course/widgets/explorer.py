@@ -41,6 +41,7 @@ class Explorer(ABC):
 
     title: ClassVar[str]  # what it is called by a screen reader and without a display
     inches: ClassVar[tuple[float, float]] = (9.0, 3.8)
+    sound: bytes = b""  # a WAV file: what the figure shows as sound, for the live view's player; b"": no player
 
     def __init__(self, controls: Sequence[Control]) -> None:
         self.controls = {control.name: control for control in controls}
@@ -98,13 +99,12 @@ class Explorer(ABC):
         Raises: UsageError for an unknown name or a value that the control doesn't have; then nothing changes.
         """
         checked = {name: self._control(name).checked(value) for name, value in values.items()}
-        self._values.update(checked)
-        if self._panel is not None:
-            self._panel.show_values(self._values)
+        for name, value in checked.items():
+            self.take(name, value)
         self.redraw()
 
     def take(self, name: str, value: Any) -> None:
-        """Note what the learner chose; the panel asks for the redraw."""
+        """Note what the learner chose; who asked for it redraws. What follows for other controls is noted here too."""
         self._values[name] = value
 
     def redraw(self) -> None:

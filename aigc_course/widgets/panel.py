@@ -28,7 +28,9 @@ class Panel:
         self._text = ipywidgets.HTML(layout={"max_width": width})
         wrapped = {"flex_flow": "row wrap", "max_width": width, "overflow": "hidden"}
         inputs = ipywidgets.HBox(self._rows(), layout=wrapped)
-        self._root = ipywidgets.VBox([inputs, self._image, self._text])
+        self._player = _player(explorer.sound) if explorer.sound else None
+        shown = [inputs, self._image, self._player, self._text]
+        self._root = ipywidgets.VBox([widget for widget in shown if widget is not None])
         for name, widget in self._inputs.items():
             if isinstance(explorer.controls[name], Button):
                 widget.on_click(lambda _, name=name: self._press(name))
@@ -40,7 +42,13 @@ class Panel:
     def model_id(self) -> str:
         return self._root.model_id
 
-    def show_values(self, values: Mapping[str, Any]) -> None:
+    def play(self) -> None:
+        """Let the browser play the sound. A player begins anew whenever it is told that it may start by itself."""
+        if self._player is not None:
+            self._player.autoplay = False
+            self._player.autoplay = True
+
+    def _show_values(self, values: Mapping[str, Any]) -> None:
         """Move the inputs to `values`, which are drawn already."""
         self._following = False
         try:
@@ -50,12 +58,17 @@ class Panel:
             self._following = True
 
     def show_drawing(self) -> None:
-        """Show the explorer's picture and text as they are now; grey out what has no effect.
+        """Show the explorer's values, picture, sound and text as they are now; grey out what has no effect.
 
         The text is what a screen reader gets of the picture: ipywidgets shows none for an image with a tooltip.
         """
         explorer = self._explorer
+        self._show_values(explorer.values)
         self._image.value = explorer.png
+        if self._player is not None and self._player.value != explorer.sound:
+            with self._player.hold_sync():  # one message: the new sound must not start as the last one did
+                self._player.autoplay = False
+                self._player.value = explorer.sound
         self._say(explorer.readout)
         idle = explorer.disabled(explorer.values)
         for name, widget in self._inputs.items():
@@ -111,6 +124,13 @@ class Panel:
 
     def _say(self, text: str) -> None:
         self._text.value = f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
+
+
+def _player(sound: bytes) -> Any:
+    """A player that waits until it is told to play."""
+    import ipywidgets
+
+    return ipywidgets.Audio(value=sound, format="wav", autoplay=False, loop=False, tooltip="the sound")
 
 
 def all_widgets(root: Any) -> list[Any]:

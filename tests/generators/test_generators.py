@@ -284,6 +284,10 @@ def test_choose_labels():
     for wrong in (3, -1, True, "d", 1.0):
         with pytest.raises(UsageError, match="unknown label"):
             choose_labels([wrong], 1, names)
+        with pytest.raises(UsageError, match="unknown label"):
+            choose_labels(wrong, 1, names)
+    with pytest.raises(UsageError, match="empty list"):
+        choose_labels([], 3, names, in_turn=True)
 
 
 def test_what_is_not_a_checkpoint_is_named(tmp_path, runs):

@@ -40,6 +40,29 @@ def test_feature_maps_double_as_the_resolution_halves():
     assert GANConfig(image_size=64, width=16).feature_maps == [16, 32, 64, 128]
 
 
+def test_the_discriminator_can_have_a_width_of_its_own():
+    generator, discriminator = pair(GANConfig(image_size=16, width=8, discriminator_width=4))
+    assert [m.out_channels for m in generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)] == [8, 3]
+    assert [m.out_channels for m in discriminator.modules() if isinstance(m, torch.nn.Conv2d)] == [4, 8]
+
+
+def test_hidden_layers_stand_after_z_and_before_the_logit():
+    """The logit is w . h + b + v_class . h for the hidden units h; the maps come from a hidden layer of z and class."""
+    generator, discriminator = (network.eval() for network in pair(replace(CLASSES, hidden=5)))
+    seen: dict[str, torch.Tensor] = {}
+    generator.mapping.register_forward_hook(lambda _, inputs, output: seen.update(z=inputs[0], mapped=output))
+    generator.project.register_forward_hook(lambda _, inputs, _output: seen.update(projected=inputs[0]))
+    discriminator.hidden.register_forward_hook(lambda _, _inputs, output: seen.update(units=output))
+    z, labels = torch.randn(3, 8), torch.tensor([0, 1, 2])
+    logits = discriminator(generator(z, labels), labels)
+    torch.testing.assert_close(seen["z"], torch.cat([z, generator.label_embedding(labels)], dim=1))
+    assert seen["mapped"].shape == (3, 5) and torch.equal(seen["mapped"], seen["projected"])
+    units, to_logit = seen["units"], discriminator.to_logit
+    weights = to_logit.weight + discriminator.class_weights(labels)  # (3, 5)
+    assert units.shape == (3, 5) and (units < 0).any() and (units > 0).any()
+    torch.testing.assert_close(logits, (weights * units).sum(dim=1) + to_logit.bias)
+
+
 def test_examples_are_independent_in_evaluation_mode():
     generator, discriminator = (network.eval() for network in pair(CLASSES))
     z, labels = torch.randn(4, 8), torch.tensor([0, 1, 2, 0])
@@ -157,6 +180,8 @@ def test_wrong_shapes_are_named():
         ({"image_size": 4}, "image_size = 4"),
         ({"n_classes": 1}, "n_classes = 1"),
         ({"width": 0}, "width = 0"),
+        ({"discriminator_width": -1}, "discriminator_width = -1"),
+        ({"hidden": -1}, "hidden = -1"),
     ],
 )
 def test_impossible_sizes_are_named(change, text):

@@ -117,7 +117,8 @@ def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
     terms = sum(result[f"{name}_nats"] for name in ("spectrogram", "length", "kl"))
     assert result["negative_elbo_nats"] == pytest.approx(terms, rel=1e-5)
     assert result["ceiling_accuracy"] >= 0.9
-    assert (result["real_mean_seconds"], result["real_seconds_deviation"]) == (pytest.approx(0.4), 0)
+    assert result["real_mean_seconds"] == pytest.approx(0.4)
+    assert result["real_seconds_deviation"] == pytest.approx(0, abs=1e-9)
     assert result == recipes.evaluate(run.directory)
 
 
@@ -140,8 +141,11 @@ def test_resumed_run_is_the_straight_run(run: recipes.Run, tmp_path: Path) -> No
         assert torch.equal(weight, resumed["model"]["model"][name]), name
 
 
-def test_a_classifier_measures_what_is_generated(tmp_path: Path, run: recipes.Run) -> None:
+def test_a_classifier_measures_what_is_generated(
+    tmp_path: Path, run: recipes.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     classifier = recipes.train("audio-classifier", profile="smoke", run_dir=tmp_path / "classifier")
+    monkeypatch.setattr(audio_vae, "load_set", lambda *_: make_dtmf_digits(50, 10, 50))
     result = recipes.evaluate(run, classifier)
     assert {"class_accuracy", "inversion_accuracy", "real_class_accuracy", "label_accuracy"} <= set(result)
     assert result["n"] == 20 and result["frechet_distance"] > 0
