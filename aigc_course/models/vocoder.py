@@ -24,6 +24,7 @@ from aigc_course.models.settings import require_at_least
 
 _NEPERS_PER_DB = math.log(10) / 20
 _STEP_DB = 20.0  # one unit of what the network sees
+_CEILING_DB = 60.0  # far above any sound in [-1, 1]; keeps exp() finite when a model's output runs away
 _AUDIBLE_DB = 1e-3  # above the floor, from where on a point is sound
 _AT_ONCE = 16  # sounds: few enough for a processor's cache
 _KERNEL = 7  # frames, of each convolution
@@ -98,7 +99,7 @@ class Vocoder(nn.Module):
         if log_spec.ndim != 3 or log_spec.shape[1] != config.n_bins or log_spec.shape[2] < 2:
             raise UsageError(f"log_spec is {tuple(log_spec.shape)}; it must be (B, {config.n_bins}, n_frames >= 2)")
         # (B, n_frames, n_bins), in this order in memory, in which products are several times as fast
-        db = at_least_float32(log_spec).transpose(1, 2).contiguous().clamp(min=config.floor_db)
+        db = at_least_float32(log_spec).transpose(1, 2).contiguous().clamp(config.floor_db, _CEILING_DB)
         audible = db > config.floor_db + _AUDIBLE_DB
         mask = audible.any(dim=2, keepdim=True)
         x = self.from_spectrogram((db - config.floor_db).transpose(1, 2) / _STEP_DB).transpose(1, 2)
@@ -107,7 +108,7 @@ class Vocoder(nn.Module):
             x = block(x) * mask
         raw = at_least_float32(self.head(self.last_norm(x)))
         with torch.autocast(db.device.type, enabled=False):
-            correction = _LARGEST_CORRECTION * torch.tanh(raw / _LARGEST_CORRECTION)
+            correction = raw.clamp(-_LARGEST_CORRECTION, _LARGEST_CORRECTION)
             target = torch.where(audible, (db * _NEPERS_PER_DB).exp(), 0)
             return self._within_bands(target, correction).transpose(1, 2)
 
@@ -133,8 +134,8 @@ class Block(nn.Module):
         super().__init__()
         self.along_time = nn.Conv1d(width, width, _KERNEL, padding="same", groups=width)
         self.norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, 3 * width)
-        self.contract = nn.Linear(3 * width, width)
+        self.expand = nn.Linear(width, 2 * width)
+        self.contract = nn.Linear(2 * width, width)
         self.scale = nn.Parameter(torch.full((width,), 1 / depth))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -45,18 +45,18 @@ def profile(name: str) -> WaveformVAESettings:
     """The settings of a profile."""
     quick = WaveformVAESettings(
         spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, floor_db=-60.0),
-        model=WaveformVAEConfig(n_samples=1, latent_dim=16),
+        model=WaveformVAEConfig(n_samples=1, latent_dim=16, width=16),
         loop=LoopSettings(
-            steps=500,
+            steps=600,
             batch_size=32,
             warmup_steps=50,
             decay="cosine",
             grad_clip=1000.0,
             ema_decay=0.98,
             log_every=25,
-            evaluate_every=250,
+            evaluate_every=300,
         ),
-        learning_rate=2e-3,
+        learning_rate=5e-3,
     )
     laptop = dataclasses.replace(
         quick,
@@ -64,7 +64,7 @@ def profile(name: str) -> WaveformVAESettings:
         spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, floor_db=-80.0),
         model=WaveformVAEConfig(n_samples=1, latent_dim=32, width=16),
         loop=dataclasses.replace(quick.loop, steps=2000, warmup_steps=200, evaluate_every=500, ema_decay=0.99),
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         evaluation_samples=600,
     )
     full = dataclasses.replace(
@@ -83,7 +83,7 @@ def profile(name: str) -> WaveformVAESettings:
 
 def spectral_likelihood(settings: WaveformVAESettings) -> WaveformVAESettings:
     """The spectrogram of the mean in the place of its samples, and a KL term that is weighed as `audio-vae` does."""
-    return dataclasses.replace(settings, likelihood="spectrum", beta=20.0)
+    return dataclasses.replace(settings, likelihood="spectrum", beta=2.0)
 
 
 PRESETS: dict[str, Callable[[WaveformVAESettings], WaveformVAESettings]] = {"spectrum": spectral_likelihood}

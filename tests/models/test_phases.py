@@ -90,7 +90,7 @@ def test_silence_is_silence_and_sound_begins_after_it(rounds: int) -> None:
 
 @pytest.mark.parametrize("rounds", [0, 3])
 def test_padding_and_neighbours_change_nothing(rounds: int) -> None:
-    # Where two waves cancel, a phase hangs on the last digits, and what follows on it: so in float64, and the beginning.
+    # Where waves cancel, a phase hangs on the last digits, and what follows hangs on it: so float64, and beginnings.
     short, long = magnitudes(noise(1, 1280)).double(), magnitudes(noise(1, 5120, seed=1)).double()
     batch = torch.zeros(2, long.shape[1], 129, dtype=torch.float64)
     batch[0, : short.shape[1]], batch[1] = short[0], long[0]

@@ -77,6 +77,7 @@ def test_silence_is_silence() -> None:
     assert made[20 * hop + n_fft : 39 * hop - n_fft].abs().max() == 0
     assert made[: 19 * hop].abs().max() > 0.01
     assert model.waveforms(torch.full((1, 40, 9), -90.0)).abs().max() == 0
+    assert model.waveforms(torch.full((1, 40, 9), 1e5)).isfinite().all()
 
 
 @pytest.mark.parametrize("rounds", [0, 3])
