@@ -27,8 +27,8 @@ def sound_of(magnitude: Tensor, n_fft: int, hop_length: int, rounds: int) -> Ten
     pulse = 1.0 - 2.0 * (torch.arange(n_fft // 2 + 1, device=magnitude.device) % 2)
     bias = _BIAS * magnitude * pulse
     spectra = _one_after_another(magnitude, bias, n_fft, hop_length)
-    parts = zip(*(tensor.split(_AT_ONCE) for tensor in (spectra, magnitude, bias)), strict=True)
-    whole = torch.cat([_all_together(*part, n_fft, hop_length, rounds) for part in parts])
+    rows = [slice(begin, begin + _AT_ONCE) for begin in range(0, len(magnitude), _AT_ONCE)]
+    whole = torch.cat([_all_together(spectra[r], magnitude[r], bias[r], n_fft, hop_length, rounds) for r in rows])
     return whole[:, n_fft // 2 : n_fft // 2 + (magnitude.shape[1] - 1) * hop_length]
 
 

@@ -82,7 +82,7 @@ def profile(name: str) -> WaveformVAESettings:
 
 
 def spectral_likelihood(settings: WaveformVAESettings) -> WaveformVAESettings:
-    """The spectrogram of the mean in the place of its samples, and a KL term that is weighed as `audio-vae` does."""
+    """The spectrogram of the mean in the place of its samples, and a KL term that counts twice."""
     return dataclasses.replace(settings, likelihood="spectrum", beta=2.0)
 
 

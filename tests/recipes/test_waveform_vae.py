@@ -11,7 +11,7 @@ from aigc_course import generators, recipes
 from aigc_course.audio import SpectrogramConfig, log_spectrogram
 from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
-from aigc_course.models.waveform_vae import WaveformVAE
+from aigc_course.models.waveform_vae import WaveformVAE, WaveformVAEOutput
 from aigc_course.recipes import waveform_vae
 from aigc_course.recipes.recipe import weights_of
 from aigc_course.recipes.waveform_samples import reconstructed, sample_sounds, windows
@@ -68,7 +68,7 @@ def test_a_spectrum_has_no_sign_and_samples_have() -> None:
     class Turned(torch.nn.Module):
         def forward(self, x: torch.Tensor, *_: Any) -> Any:
             zero = torch.zeros(len(x), 2)
-            return waveform_vae.WaveformVAEOutput(mean=-x, log_sigma2=torch.zeros(1), mu=zero, logvar=zero, z=zero)
+            return WaveformVAEOutput(mean=-x, log_sigma2=torch.zeros(1), mu=zero, logvar=zero, z=zero)
 
     batch = {"waveforms": torch.randn(2, 1000).clamp(-1, 1), "noise": torch.zeros(2, 2)}
     nats = {
