@@ -26,7 +26,6 @@ _NEPERS_PER_DB = math.log(10) / 20
 _STEP_DB = 20.0  # one unit of what the network sees
 _CEILING_DB = 60.0  # far above any sound in [-1, 1]; keeps exp() finite when a model's output runs away
 _AUDIBLE_DB = 1e-3  # above the floor, from where on a point is sound
-_AT_ONCE = 16  # sounds: few enough for a processor's cache
 _KERNEL = 7  # frames, of each convolution
 _LARGEST_CORRECTION = 5.0  # nepers, of a magnitude within its bands
 _MATCHES = 4  # how often magnitudes are brought to what the bands say
@@ -115,8 +114,7 @@ class Vocoder(nn.Module):
     def waveforms(self, log_spec: Tensor) -> Tensor:
         """The sounds (B, (n_frames - 1) * hop_length) of log-spectrograms, as `forward` takes them."""
         config = self.config
-        magnitude = torch.cat([self(part) for part in log_spec.split(_AT_ONCE)]).transpose(1, 2)
-        magnitude = (magnitude * (config.n_fft / 4)).contiguous()  # sum(window) / 2
+        magnitude = self(log_spec).transpose(1, 2) * (config.n_fft / 4)  # sum(window) / 2
         return sound_of(magnitude, config.n_fft, config.hop_length, config.rounds)
 
     def _within_bands(self, target: Tensor, correction: Tensor) -> Tensor:
