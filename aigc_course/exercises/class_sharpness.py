@@ -90,7 +90,7 @@ def _mean_of_all_terms(probabilities: Tensor) -> float:
 
 
 CLASS_SCORE = Exercise(
-    id="11.4",
+    id="11.3",
     title="A score that never sees a real image",
     stars=1,
     minutes=8,

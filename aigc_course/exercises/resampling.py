@@ -99,7 +99,7 @@ def _around_the_figure_itself(examples: Tensor, statistic: Statistic, draws: Ten
 
 
 BOOTSTRAP = Exercise(
-    id="11.3",
+    id="11.2",
     title="The standard error of any figure",
     stars=1,
     minutes=8,

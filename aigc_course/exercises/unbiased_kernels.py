@@ -88,7 +88,7 @@ def _of_degree_two(real: Tensor, fake: Tensor) -> float:
 
 
 KERNEL_DISTANCE = Exercise(
-    id="11.2",
+    id="11.4",
     title="A distance without bias",
     stars=2,
     minutes=12,

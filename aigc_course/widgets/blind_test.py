@@ -192,8 +192,9 @@ class BlindTest(Explorer):
     def _build_result(self, ax: "Axes") -> None:
         ax.axvline(0.5, color="0.5", ls="--", lw=1.2)
         (self._interval,) = ax.plot([0, 1], [0, 0], color=COLOURS[0], lw=3, solid_capstyle="butt")
-        (self._share,) = ax.plot([0.5], [0], "o", color=COLOURS[0], ms=8)
+        (self._share,) = ax.plot([0.5], [0], "o", color=COLOURS[0], ms=8, clip_on=False, zorder=3)
         self._note = ax.text(0.5, 0.82, "\n", ha="center", va="center", fontsize="small", transform=ax.transAxes)
+        self._note.set_bbox({"facecolor": "white", "edgecolor": "none"})
         ax.set(xlim=(0, 1), ylim=(-1, 1), yticks=[], xlabel=f"share that prefers {self.names[0]} to {self.names[1]}")
         ax.set_title("What was chosen", fontsize="medium")
 

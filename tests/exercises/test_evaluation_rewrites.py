@@ -76,12 +76,12 @@ def score_by_scipy(probabilities):
 REWRITES = [
     ("11.1", interval_by_the_quadratic),
     ("11.1", interval_by_weights),
-    ("11.2", distance_by_loops),
-    ("11.2", distance_by_one_matrix),
-    ("11.3", error_by_numpy),
-    ("11.3", error_by_moments),
-    ("11.4", score_by_entropies),
-    ("11.4", score_by_scipy),
+    ("11.4", distance_by_loops),
+    ("11.4", distance_by_one_matrix),
+    ("11.2", error_by_numpy),
+    ("11.2", error_by_moments),
+    ("11.3", score_by_entropies),
+    ("11.3", score_by_scipy),
 ]
 
 
@@ -104,20 +104,20 @@ def test_the_interval_is_that_of_the_package_and_of_scipy(successes, trials):
 
 def test_the_distance_is_that_of_the_package():
     real, fake = (torch.randn(n, 6, generator=torch.Generator().manual_seed(n)).double() for n in (40, 25))
-    assert exercise("11.2").reference(real, fake + 0.5) == pytest.approx(kernel_distance(real, fake + 0.5), rel=1e-9)
+    assert exercise("11.4").reference(real, fake + 0.5) == pytest.approx(kernel_distance(real, fake + 0.5), rel=1e-9)
 
 
 def test_the_error_is_that_of_scipys_bootstrap():
     examples = torch.randn(60, generator=torch.Generator().manual_seed(0)).double()
     draws = torch.randint(0, 60, (4000, 60), generator=torch.Generator().manual_seed(1))
-    mine = exercise("11.3").reference(examples, lambda rows: rows.median().item(), draws)
+    mine = exercise("11.2").reference(examples, lambda rows: rows.median().item(), draws)
     theirs = bootstrap((examples.numpy(),), lambda x, axis: np.sort(x, axis=axis)[..., 29], n_resamples=4000, rng=2)
     assert mine == pytest.approx(theirs.standard_error, rel=0.06)
 
 
 def test_the_score_is_that_of_the_package():
     probabilities = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).double().softmax(dim=1)
-    assert exercise("11.4").reference(probabilities) == pytest.approx(classifier_score(probabilities), rel=1e-9)
+    assert exercise("11.3").reference(probabilities) == pytest.approx(classifier_score(probabilities), rel=1e-9)
 
 
 def interval_by_clopper_and_pearson(successes, trials, z):
@@ -133,7 +133,7 @@ def distance_of_means(real, fake):
 def error_by_its_own_draws(examples, statistic, draws):
     source = torch.Generator().manual_seed(0)
     own = torch.randint(0, len(examples), draws.shape, generator=source)
-    return exercise("11.3").reference(examples, statistic, own)
+    return exercise("11.2").reference(examples, statistic, own)
 
 
 def score_with_logarithms(probabilities):
@@ -143,9 +143,9 @@ def score_with_logarithms(probabilities):
 
 NOT_LISTED = [
     ("11.1", interval_by_clopper_and_pearson, "wrong value"),
-    ("11.2", distance_of_means, "wrong value"),
-    ("11.3", error_by_its_own_draws, "wrong value"),
-    ("11.4", score_with_logarithms, "not finite"),
+    ("11.4", distance_of_means, "wrong value"),
+    ("11.2", error_by_its_own_draws, "wrong value"),
+    ("11.3", score_with_logarithms, "not finite"),
 ]
 
 
