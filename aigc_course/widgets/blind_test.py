@@ -14,6 +14,7 @@ from aigc_course.metrics.intervals import Interval, binomial_interval
 from aigc_course.plots import COLOURS
 from aigc_course.widgets.controls import Button
 from aigc_course.widgets.explorer import Explorer
+from aigc_course.widgets.tokens import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -204,7 +205,8 @@ def _shown(item: Item, texts: bool) -> Any:
     if isinstance(item, str) != texts:
         raise UsageError("texts and pictures can't be compared; give one kind")
     if isinstance(item, str):
-        return "\n".join(textwrap.wrap(item, _LETTERS)[:_LINES])
+        drawable = "".join(c if c.isspace() else visible(c) for c in item)
+        return "\n".join(textwrap.wrap(drawable, _LETTERS, max_lines=_LINES, placeholder=" …"))
     if item.ndim != 3 or item.shape[0] not in (1, 3):
         raise UsageError(f"a picture is {tuple(item.shape)}; give (C, H, W) with C = 1 or 3")
     pixels = item.detach().cpu().float()

@@ -130,6 +130,16 @@ def test_what_cannot_be_compared_is_refused(a, b, names, message):
         BlindTest(a, b, names=names)
 
 
+def test_long_texts_are_cut_visibly_and_signs_without_a_glyph_are_named():
+    """A warning about a missing glyph would fail this test."""
+    test = BlindTest(["\U0001f43e paws\tand $x_1$"], ["word " * 200], names=("short", "long"))
+    assert test.png
+    shown = {text.get_text() for ax in test.figure.axes[:2] for text in ax.texts}
+    assert "U+1F43E paws    and $x_1$" in shown
+    (cut,) = shown - {"U+1F43E paws    and $x_1$"}
+    assert cut.endswith(" …") and cut.count("\n") == 8
+
+
 def test_colour_and_bytes_are_shown_as_they_are():
     red = torch.zeros(3, 4, 4, dtype=torch.uint8)
     red[0] = 255
