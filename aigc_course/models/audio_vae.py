@@ -1,13 +1,14 @@
 """A variational autoencoder of spectrograms and their lengths, conditional on what is said and by whom.
 
-p(x, n, z | c) = p(z) p(n | z, c) p(x | n, z, c): z ~ N(0, I); n, the number of frames, is a discretised logistic
-variable (`lengths.py`); each point of the n frames is Gaussian. The convolutions go along time, with the frequencies as
-channels, for what is at one frequency means another thing at the next.
+p(x, n, z | c) = p(z) p(n | z, c) p(x | n, z, c): z ~ N(0, I); n, the number of frames, has a discretised log-logistic
+distribution (`lengths.py`); each point of the n frames is Gaussian. The convolutions go along time, with the
+frequencies as channels, for what is at one frequency means another thing at the next.
 
 A word said slowly is the same word: encoder and decoder see relative time, from a sound's beginning to its end, which
 `stretch` maps to its frames. So z need not tell how fast it goes, and no padding is ever looked at.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,7 +84,8 @@ class SpectrogramVAE(nn.Module):
         initialise_relu_network(self)
         decoder = self.decoder
         initialise_small(self.encoder.to_mu_logvar, decoder.to_mean, self.to_length, *decoder.to_scale_shift)
-        self.to_length.bias.data.copy_(torch.tensor([0.5, -2.0]))  # half the longest ± a quarter: any is possible
+        half = math.log(self.config.max_frames / 2)
+        self.to_length.bias.data.copy_(torch.tensor([half, -1.0]))  # twice as long or half as long are likely too
         nn.init.zeros_(self.log_sigma2)
 
     def encode(
@@ -170,35 +172,33 @@ class _Encoder(nn.Module):
             for inputs in (config.n_bins, *[width] * (_HALVINGS - 1))
         )
         self.relative = nn.Conv1d(width, width, kernel_size=3, padding=1)
-        self.hidden = nn.Linear(width * _PLACES + n_conditions + 1, 2 * width)
+        self.hidden = nn.Linear(width * _PLACES + n_conditions, 2 * width)
         self.to_mu_logvar = nn.Linear(2 * width, 2 * config.latent_dim)
 
     def forward(self, x: Tensor, n_frames: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, n_bins, T), n_frames (B,), condition (B, n_conditions) -> mu, logvar (B, latent_dim), float32."""
-        max_frames = x.shape[2]
-        x = torch.where(own_frames(n_frames, max_frames)[:, None], x, 0)
-        x = F.pad(x, (0, -max_frames % 2**_HALVINGS))
+        x = torch.where(own_frames(n_frames, x.shape[2])[:, None], x, 0)
+        x = F.pad(x, (0, -x.shape[2] % 2**_HALVINGS))
         for convolution in self.halvings:
             x = F.relu(convolution(x))
         relative = stretch(x, n_frames[:, None] / 2**_HALVINGS * _middles(_PLACES, x) - 0.5)  # (B, width, _PLACES)
         features = F.relu(self.relative(relative)).flatten(1)
-        share = (n_frames / max_frames)[:, None]
-        together = torch.cat([features, condition.to(features.dtype), share.to(features.dtype)], dim=1)
-        mu, logvar = at_least_float32(self.to_mu_logvar(F.relu(self.hidden(together)))).chunk(2, dim=1)
+        hidden = F.relu(self.hidden(torch.cat([features, condition.to(features.dtype)], dim=1)))
+        mu, logvar = at_least_float32(self.to_mu_logvar(hidden)).chunk(2, dim=1)
         return mu, logvar
 
 
 class _Decoder(nn.Module):
     """z, a length and the condition to the mean of each point of a spectrogram.
 
-    All three scale and shift the feature maps of every layer (FiLM, Perez et al. 2018, arXiv:1709.07871).
+    z and the condition scale and shift the feature maps of every layer (FiLM, Perez et al. 2018, arXiv:1709.07871).
     """
 
     def __init__(self, config: SpectrogramVAEConfig, n_conditions: int) -> None:
         super().__init__()
         width = config.width
         self.width, self.max_frames = width, config.max_frames
-        self.hidden = nn.Linear(config.latent_dim + n_conditions + 1, 2 * width)
+        self.hidden = nn.Linear(config.latent_dim + n_conditions, 2 * width)
         self.to_features = nn.Linear(2 * width, width * _PLACES)
         self.relative = nn.Conv1d(width, width, kernel_size=3, padding=1)
         self.doublings = nn.ModuleList(
@@ -209,8 +209,7 @@ class _Decoder(nn.Module):
 
     def forward(self, z: Tensor, n_frames: Tensor, condition: Tensor) -> Tensor:
         """z (B, latent_dim), n_frames (B,), condition (B, n_conditions) -> (B, n_bins, max_frames)."""
-        share = (n_frames / self.max_frames)[:, None]
-        hidden = F.relu(self.hidden(torch.cat([z, condition.to(z.dtype), share.to(z.dtype)], dim=1)))
+        hidden = F.relu(self.hidden(torch.cat([z, condition.to(z.dtype)], dim=1)))
         x = F.relu(self.to_features(hidden)).unflatten(1, (self.width, _PLACES))
         x = self._modulated(self.relative(x), hidden, 0)
         shortest = -(-self.max_frames // 2**_HALVINGS)

@@ -73,15 +73,15 @@ def profile(name: str) -> AudioVAESettings:
         data="fsdd",
         model=SpectrogramVAEConfig(n_bins=1, max_frames=2, latent_dim=8, width=128),
         spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, n_mels=64, floor_db=-80.0),
-        loop=dataclasses.replace(quick.loop, steps=5000, warmup_steps=200, evaluate_every=1000, ema_decay=0.99),
+        loop=dataclasses.replace(quick.loop, steps=3000, warmup_steps=200, evaluate_every=1000, ema_decay=0.99),
         learning_rate=2e-3,
-        beta=40.0,
+        beta=60.0,
         evaluation_samples=600,
     )
     full = dataclasses.replace(
         laptop,
         model=SpectrogramVAEConfig(n_bins=1, max_frames=2, latent_dim=16, width=256),
-        loop=dataclasses.replace(laptop.loop, steps=10000, batch_size=128, evaluate_every=1000, ema_decay=0.999),
+        loop=dataclasses.replace(laptop.loop, steps=5000, batch_size=64, evaluate_every=500, ema_decay=0.999),
         learning_rate=1e-3,
     )
     small = smoke(
@@ -94,9 +94,9 @@ def profile(name: str) -> AudioVAESettings:
 
 
 def complex_spectrogram(settings: AudioVAESettings) -> AudioVAESettings:
-    """Real and imaginary parts in the place of levels, so that no phases have to be found."""
+    """Real and imaginary parts in the place of levels, so that no phases have to be found; the plain ELBO as loss."""
     return dataclasses.replace(
-        settings, representation="complex", spectrogram=dataclasses.replace(settings.spectrogram, n_mels=0)
+        settings, representation="complex", spectrogram=dataclasses.replace(settings.spectrogram, n_mels=0), beta=1.0
     )
 
 

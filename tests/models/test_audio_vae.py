@@ -55,10 +55,8 @@ def test_every_point_is_painted():
 
 
 def test_a_longer_sound_is_the_same_one_stretched():
-    """Apart from what the length itself says: its weights are taken out here."""
     model = make(SpectrogramVAEConfig(n_bins=5, max_frames=64, latent_dim=4, width=32))
     torch.nn.init.normal_(model.decoder.to_mean.weight)
-    model.decoder.hidden.weight.data[:, -1] = 0
     z = torch.randn(32, 4)
     long, short = (model.decode(z, torch.full((32,), n)) for n in (64, 32))  # (32, 5, 64)
 
@@ -70,7 +68,7 @@ def test_a_longer_sound_is_the_same_one_stretched():
     alike, unlike = (
         torch.corrcoef(torch.stack([course(short[..., :32]), course(long[..., :end])]))[0, 1].item() for end in (64, 32)
     )
-    assert alike > 0.7 and unlike < 0.4, (alike, unlike)
+    assert alike > 0.5 and unlike < 0.2, (alike, unlike)
 
 
 def test_stretch_interpolates_between_columns():

@@ -15,7 +15,7 @@ def probabilities(parameters: torch.Tensor, max_frames: int) -> torch.Tensor:
     return (-length_nll(parameters.double().expand(max_frames, 2), every, max_frames)).exp()
 
 
-@pytest.mark.parametrize("parameters", [(0.5, -2.0), (0.95, -4.0), (-9.0, 1.5), (2.0, -7.0), (0.3, -30.0)])
+@pytest.mark.parametrize("parameters", [(3.0, -2.0), (4.8, -4.0), (-9.0, 1.5), (2.0, -7.0), (0.3, -30.0)])
 @pytest.mark.parametrize("max_frames", [2, 51, 126])
 def test_the_probabilities_of_all_lengths_sum_to_one(parameters: tuple[float, float], max_frames: int) -> None:
     shares = probabilities(torch.tensor(parameters), max_frames)
@@ -23,18 +23,17 @@ def test_the_probabilities_of_all_lengths_sum_to_one(parameters: tuple[float, fl
     assert shares.sum().item() == pytest.approx(1, abs=1e-9)
 
 
-def test_closed_form_of_a_logistic_variable() -> None:
-    """Mean 0.5 of 11 levels, scale 0.1: level 5 holds what lies within half a level, 0.05, of the middle."""
-    parameters = torch.tensor([[0.5, math.log(0.1)]])
-    nats = length_nll(parameters, torch.tensor([6]), max_frames=11)
-    within = 2 / (1 + math.exp(-0.5)) - 1  # sigmoid(0.5) - sigmoid(-0.5)
-    assert nats.item() == pytest.approx(-math.log(within), rel=1e-5)
-    first = length_nll(parameters, torch.tensor([1]), max_frames=11)
-    assert first.item() == pytest.approx(math.log(1 + math.exp(4.5)), rel=1e-5)  # all below 0.05
+def test_closed_form_of_a_log_logistic_variable() -> None:
+    """Of less than n, at a median of 6 and a scale of 1/2: sigmoid(2 log(n / 6)) = n^2 / (n^2 + 36)."""
+    below = {n: n**2 / (n**2 + 36) for n in (1.5, 5.5, 6.5, 10.5)}
+    parameters = torch.tensor([[math.log(6), math.log(0.5)]]).expand(3, 2)
+    nats = length_nll(parameters, torch.tensor([1, 6, 11]), max_frames=11)
+    expected = torch.tensor([below[1.5], below[6.5] - below[5.5], 1 - below[10.5]]).log().neg()
+    torch.testing.assert_close(nats, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_draws_follow_the_probabilities() -> None:
-    parameters, count = torch.tensor([0.6, -2.5]), 200_000
+    parameters, count = torch.tensor([2.0, -1.0]), 200_000
     uniform = torch.rand(count, generator=torch.Generator().manual_seed(0))
     drawn = draw_lengths(parameters.expand(count, 2), uniform, 20)
     shares = torch.bincount(drawn - 1, minlength=20) / count
@@ -42,7 +41,7 @@ def test_draws_follow_the_probabilities() -> None:
 
 
 def test_temperature_gathers_the_draws_at_the_median() -> None:
-    parameters = torch.tensor([0.5, -1.5]).expand(1000, 2)
+    parameters = torch.tensor([math.log(51), -0.5]).expand(1000, 2)
     uniform = torch.rand(1000, generator=torch.Generator().manual_seed(0))
     assert draw_lengths(parameters, uniform, 101, temperature=0.0).unique().tolist() == [51]
     cool, warm = (draw_lengths(parameters, uniform, 101, temperature=t).double().std() for t in (0.1, 0.4))
@@ -53,7 +52,7 @@ def test_temperature_gathers_the_draws_at_the_median() -> None:
 
 def test_one_length_may_have_all_probability() -> None:
     """As where all training sounds are equally long."""
-    nats = length_nll(torch.tensor([[1.0, -20.0]], requires_grad=True), torch.tensor([51]), max_frames=51)
+    nats = length_nll(torch.tensor([[4.0, -20.0]], requires_grad=True), torch.tensor([51]), max_frames=51)
     assert 0 <= nats.item() < 1e-6
     nats.sum().backward()
 
