@@ -4,7 +4,9 @@ First one frame after another: a new frame takes its phases from the sound that 
 RTISI does: Beauregard, Zhu & Wyse 2005). So it begins in step with them, where Griffin-Lim begins at random. Then a few
 rounds of Griffin-Lim with momentum over the whole sound settle what is left.
 
-A silent frame gives no sound, and silence comes after the last frame: so what a sound is padded with changes nothing.
+A silent frame gives no sound, and silence comes after the last frame: so padding is no input. But where waves cancel, a
+phase hangs on the last digits, and what follows hangs on it: in another batch the same magnitudes may become another
+sound, as near to them.
 """
 
 import torch

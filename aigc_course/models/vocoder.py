@@ -7,7 +7,7 @@ alone, which sum up to what the bands say. The phases need no learning: each fra
 `phases.py` finds phases that do.
 
 A frame that is silent in all bands is no input and gives no output. So what a sound is padded with, or stands beside in
-a batch, changes nothing.
+a batch, doesn't reach it.
 """
 
 import math

@@ -27,9 +27,10 @@ class TrainedVocoder:
 
     @torch.no_grad()
     def waveforms(self, log_spec: Tensor, *, length: int | None = None) -> Tensor:
-        """Waveforms whose log_spectrogram is close to `log_spec`. What else stands in the batch changes nothing.
+        """Waveforms whose log_spectrogram is close to `log_spec`, the same ones for the same batch.
 
-        Whatever is at or below floor_db is silence. Behind a sound's own frames there may be as many silent ones.
+        Whatever is at or below floor_db is silence. Silent frames behind a sound's own, and what else stands in the
+        batch, are no input to it; but a rounding error may bring another sound as near to the spectrogram.
 
         Args: log_spec: (B, n_bins, n_frames) in dB, as `audio.log_spectrogram` gives it with `spectrogram`. length:
             samples to return, the end cut or filled with zeros; None: (n_frames - 1) * hop_length.

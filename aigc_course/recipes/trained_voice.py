@@ -30,7 +30,7 @@ class TrainedVoice:
     def __init__(self, model: SpectrogramVAE, data_config: dict[str, Any]) -> None:
         """data_config: the `data` part of the checkpoint's config."""
         self.model = model.eval()
-        self.scale = from_dict(Scale, data_config["scale"])
+        self.scale = from_dict(Scale, data_config["scale"]).with_vocoder(model.vocoder)
         self.class_names = tuple(data_config["class_names"]) if model.config.n_classes else ()
         self.speaker_names = tuple(data_config["speaker_names"]) if model.config.n_speakers else ()
         self.sample_rate_hz: int = data_config["sample_rate_hz"]

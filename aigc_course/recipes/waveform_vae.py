@@ -6,6 +6,11 @@ doesn't hold the mean is averaged over, to silence. That is what this model is h
 
 With "spectrum" (`--preset spectrum`) the points of the mean's log-spectrogram are the Gaussian variables: phases are
 free, and the decoder chooses some. It is a density of spectrograms: its nats can't be compared with those of samples.
+
+Measured, one seed each: after `quick` training with "samples" z holds 0.00 nats and the exchange decodes none of 500
+drawn sounds. With "spectrum" the strongest frequencies are about those of the digits, but none decodes after the 600
+steps of `quick`, and 7.6 % after 1,500. Spoken digits, after 600 steps of `laptop` with "spectrum", a classifier
+recognises as often as by chance, 11.3 ± 1.3 %. Both are nearly all right with `audio-vae`, which has spectrograms.
 """
 
 import dataclasses

@@ -15,6 +15,7 @@ from aigc_course.recipes.audio_samples import sample_sounds
 from aigc_course.recipes.recipe import weights_of
 from aigc_course.recipes.spectrogram_scale import Scale, Sounds, VocodedScale
 from aigc_course.recipes.trained_vocoder import TrainedVocoder, load_vocoder
+from aigc_course.recipes.trained_voice import load_voice
 from aigc_course.training import checkpoint
 
 
@@ -63,6 +64,12 @@ def test_training_leaves_the_vocoder_as_it_was(run: recipes.Run, vocoder: Traine
     for name, tensor in vocoder.model.state_dict().items():
         for part in ("model", "ema"):
             torch.testing.assert_close(tree[part]["model"][f"vocoder.{name}"], tensor, rtol=0, atol=0)
+
+
+def test_a_voice_speaks_by_its_vocoder(run: recipes.Run) -> None:
+    voice, _ = load_voice(run)
+    assert isinstance(voice.scale, VocodedScale)
+    assert voice.decode(torch.zeros(voice.latent_dim), label=3).abs().max() > 0.1
 
 
 def test_the_evaluation_goes_the_vocoders_way(run: recipes.Run) -> None:
