@@ -9,7 +9,11 @@ import typer
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="text-gpt, image-gan, image-vae, audio-vae, image-classifier or audio-classifier.")
+        str,
+        typer.Argument(
+            help="text-gpt, image-gan, image-vae, audio-vae, waveform-vae, vocoder, image-classifier or "
+            "audio-classifier."
+        ),
     ],
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
@@ -18,7 +22,7 @@ def train(
         str | None,
         typer.Option(
             help="A method: dcgan, sngan or modern for image-gan; mlp, conv or ladder for image-vae; "
-            "complex for audio-vae."
+            "complex for audio-vae; spectrum for waveform-vae."
         ),
     ] = None,
     data: Annotated[

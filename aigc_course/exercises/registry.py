@@ -59,6 +59,10 @@ _SUBJECTS = (
     "tones",
     "lost_phases",
     "sound_likelihood",
+    "binomial_intervals",
+    "unbiased_kernels",
+    "resampling",
+    "class_sharpness",
 )
 
 

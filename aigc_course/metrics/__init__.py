@@ -19,6 +19,7 @@ from aigc_course.metrics.estimate import Estimate
 from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
 from aigc_course.metrics.inception import inception_fid
+from aigc_course.metrics.intervals import Interval, binomial_interval, bootstrap_interval
 from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
 from aigc_course.metrics.likelihood import (
     bits_per_byte,
@@ -46,6 +47,9 @@ __all__ = [
     "recall_per_class",
     "precision_per_class",
     "Estimate",
+    "Interval",
+    "binomial_interval",
+    "bootstrap_interval",
     "FeatureStatistics",
     "frechet_distance",
     "frechet_floor",

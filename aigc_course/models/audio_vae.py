@@ -22,6 +22,7 @@ from aigc_course.models.conditioning import one_hot, require_shape
 from aigc_course.models.lengths import own_frames
 from aigc_course.models.settings import require_at_least, require_class_count
 from aigc_course.models.vae import initialise_relu_network, initialise_small, sample_latent
+from aigc_course.models.vocoder import Vocoder
 
 _HALVINGS = 2  # of the frames, between the spectrogram and relative time
 _PLACES = 16  # of relative time, about as many as a spoken digit has frames after the halvings
@@ -61,9 +62,12 @@ class SpectrogramVAE(nn.Module):
     losses.gaussian_nll(mean, log_sigma2, x, mask) over a sound's own frames and length_nll are its reconstruction
     terms: log-likelihoods, in nats. The one learned variance finds the balance between reconstruction and KL by itself
     (Rybkin et al. 2021, arXiv:2006.13202).
+
+    Args: vocoder: a trained one, that its spectrograms are made sound with. It is no part of the density and doesn't
+        learn, but is kept with the weights, so that they are enough to make sound.
     """
 
-    def __init__(self, config: SpectrogramVAEConfig) -> None:
+    def __init__(self, config: SpectrogramVAEConfig, vocoder: Vocoder | None = None) -> None:
         super().__init__()
         self.config = config
         n_conditions = config.n_classes + config.n_speakers
@@ -73,6 +77,7 @@ class SpectrogramVAE(nn.Module):
         self.decoder = _Decoder(config, n_conditions)
         self.log_sigma2 = nn.Parameter(torch.empty(1))
         self.initialise()
+        self.vocoder = None if vocoder is None else vocoder.eval().requires_grad_(False)
 
     def initialise(self) -> None:
         """He-normal weights; q(z | x, n) and p(x | n, z) start near N(0, I), which is right for standardised data."""

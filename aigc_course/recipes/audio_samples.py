@@ -67,7 +67,7 @@ def sample_sounds(
 
     Args: data_config: the `data` part of the checkpoint's config. The others: as for `draw_spectrograms`.
     """
-    scale = config.from_dict(Scale, data_config["scale"])
+    scale = config.from_dict(Scale, data_config["scale"]).with_vocoder(model.vocoder)
     drawn = draw_spectrograms(model, labels, seed=seed, speakers=speakers, temperature=temperature)
     parts = [
         scale.waveforms(spectrograms, n_frames, generator(seed, "phases", number).initial_seed())

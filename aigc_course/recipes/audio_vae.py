@@ -2,7 +2,8 @@
 
 A sound becomes a spectrogram in dB, standardised by the mean and deviation of the training sounds; the VAE learns its
 density, and the probability of its length. To make sound, a drawn spectrogram of a drawn length is turned back into a
-waveform by Griffin-Lim, which finds the phases; with the preset `complex` they are a part of the spectrogram.
+waveform by Griffin-Lim, which finds the phases, or by a run of `vocoder`, which has learned to (`--set vocoder=RUN`;
+its weights are then a part of the checkpoint); with the preset `complex` they are a part of the spectrogram.
 
 Neighbouring points of a spectrogram tell nearly the same (frames overlap, and a tone fills several bins), yet the
 likelihood counts each as new evidence. With beta = 1, z then holds so much detail that the prior meets z that no
@@ -13,7 +14,7 @@ classifier recognised 90.5 % with beta = 20, 95.0 % with 40 and 96.5 % with 60, 
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig
 from aigc_course.models.lengths import length_nll, own_frames
 from aigc_course.recipes.audio_evaluation import GivenAudioClassifier, audio_classifier_of, speech_report
 from aigc_course.recipes.audio_samples import sample_sounds
+from aigc_course.recipes.audio_vae_model import fitting_model, rebuild, several, trained_vocoder
 from aigc_course.recipes.audio_vae_settings import PRESETS, AudioVAESettings, profile
 from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
@@ -69,18 +71,20 @@ def train(job: Job) -> Session:
     scale = measure_scale(settings, dataset)
     model_config = fitting_model(settings, dataset, scale)
     runtime = Runtime(loop)
+    vocoder = trained_vocoder(settings, scale)
     torch.manual_seed(loop.seed)
-    model = runtime.prepare(SpectrogramVAE(model_config))
+    model = runtime.prepare(SpectrogramVAE(model_config, vocoder))
     data = {
         "name": dataset.name,
         "class_names": list(dataset.class_names),
         "speaker_names": list(dataset.speaker_names),
         "sample_rate_hz": dataset.sample_rate_hz,
         "scale": config.to_dict(scale),
+        "vocoder": None if vocoder is None else config.to_dict(vocoder.config),
     }
     return fit(
         model,
-        torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True),
+        torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=settings.learning_rate, fused=True),
         training_batches(settings, model_config, dataset, scale, runtime),
         partial(elbo_step, beta=settings.beta),
         settings=loop,
@@ -141,22 +145,6 @@ def measure_scale(settings: AudioVAESettings, dataset: AudioSet) -> Scale:
     return Scale.measure(sounds, spectrogram, spectrogram.n_frames(n_samples), settings.representation)
 
 
-def fitting_model(settings: AudioVAESettings, dataset: AudioSet, scale: Scale) -> SpectrogramVAEConfig:
-    """The settings' model with the spectrogram's size and the data's numbers of classes and speakers."""
-    return dataclasses.replace(
-        settings.model,
-        n_bins=scale.n_rows,
-        max_frames=scale.max_frames,
-        n_classes=_several(dataset.class_names),
-        n_speakers=_several(dataset.speaker_names),
-    )
-
-
-def _several(names: Sequence[str]) -> int:
-    """How many there are to choose from; 0 for one alone."""
-    return len(names) if len(names) > 1 else 0
-
-
 def held_out_elbo(
     model: nn.Module,
     model_config: SpectrogramVAEConfig,
@@ -179,11 +167,6 @@ def held_out_elbo(
             yield seen(scale, {name: tensor[rows] for name, tensor in tensors.items()}) | {"noise": noise}
 
     return mean_metrics(model, batches(), elbo_step, runtime)
-
-
-def rebuild(tree: dict[str, Any]) -> SpectrogramVAE:
-    """The model of a loaded checkpoint, without its weights."""
-    return SpectrogramVAE(config.from_dict(SpectrogramVAEConfig, tree["config"]["model"]))
 
 
 def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) -> dict[str, float]:
@@ -210,6 +193,7 @@ def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) ->
         seconds = lengths.double() / dataset.sample_rate_hz
         deviation = seconds.std(correction=0).item()
         result |= {f"{name}mean_seconds": seconds.mean().item(), f"{name}seconds_deviation": deviation}
+    scale = scale.with_vocoder(model.vocoder)
     if dataset.name == dtmf_digits.NAME:
         result |= _dialled(sounds, labels, dataset, scale)
     return result | (speech_report(sounds, labels, dataset, scale, classifier) if classifier else {})
@@ -220,7 +204,7 @@ def asked_in_turn(count: int, dataset: AudioSet) -> tuple[torch.Tensor, torch.Te
 
     Speakers are None where there are not several to choose from.
     """
-    number, n_classes, n_speakers = torch.arange(count), len(dataset.class_names), _several(dataset.speaker_names)
+    number, n_classes, n_speakers = torch.arange(count), len(dataset.class_names), several(dataset.speaker_names)
     return number % n_classes, number // n_classes % n_speakers if n_speakers else None
 
 

@@ -19,6 +19,7 @@ class AudioVAESettings:
     max_seconds: float = 1.0  # longer sounds are cut
     spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)  # sample_rate_hz: taken from the data
     representation: Representation = "magnitude"  # or "complex": with the phases; then spectrogram.n_mels must be 0
+    vocoder: str = ""  # a finished run of `vocoder` that makes sound of the same spectrograms; "": Griffin-Lim does
     # n_bins, max_frames, n_classes, n_speakers: taken from the data and the spectrogram
     model: SpectrogramVAEConfig = field(default_factory=lambda: SpectrogramVAEConfig(n_bins=1, max_frames=2))
     loop: LoopSettings = field(default_factory=LoopSettings)
@@ -38,6 +39,10 @@ class AudioVAESettings:
             raise ValueError(f"learning_rate is {self.learning_rate}, but must be above 0")
         if self.beta < 0:
             raise ValueError(f"beta is {self.beta}, but must be at least 0")
+        if self.representation == "complex" and self.vocoder:
+            raise ValueError(
+                f"vocoder is {self.vocoder!r}, but representation=complex has its phases and needs none; leave it empty"
+            )
         if self.representation == "complex" and self.spectrogram.n_mels:
             raise ValueError(
                 f"spectrogram.n_mels is {self.spectrogram.n_mels}, but representation=complex has no mel bands: "

@@ -26,6 +26,8 @@ RECIPES = {
     "image-gan": "image_gan",
     "image-vae": "image_vae",
     "audio-vae": "audio_vae",
+    "waveform-vae": "waveform_vae",
+    "vocoder": "vocoder",
     "image-classifier": "image_classifier",
     "audio-classifier": "audio_classifier",
 }
@@ -65,10 +67,11 @@ def train(
     """Train a model of the course.
 
     Args:
-        recipe: "text-gpt", "image-gan", "image-vae", "audio-vae", "image-classifier" or "audio-classifier".
+        recipe: a name of `RECIPES`, as "text-gpt", "image-gan", "image-vae" or "audio-vae".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern", for
-            image-vae "mlp", "conv" or "ladder", for audio-vae "complex".
+            image-vae "mlp", "conv" or "ladder", for audio-vae "complex", for
+            waveform-vae "spectrum".
         data: another data set than the profile's: a name or a folder.
         overrides: settings to change, as "loop.steps=500".
         resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run, with the run's own settings.

@@ -1,7 +1,7 @@
 """Between waveforms of any lengths and the standardised spectrograms that `audio-vae` learns."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
 import torch
@@ -12,7 +12,9 @@ from aigc_course import audio
 from aigc_course.audio import SpectrogramConfig
 from aigc_course.errors import UsageError
 from aigc_course.models.lengths import own_frames
+from aigc_course.models.vocoder import Vocoder
 from aigc_course.recipes.complex_spectrogram import complex_rows, invert_complex_rows
+from aigc_course.recipes.trained_vocoder import TrainedVocoder
 
 _AT_ONCE = 100  # sounds
 
@@ -106,6 +108,12 @@ class Scale:
             return invert_complex_rows(values, self.spectrogram)
         return audio.invert(values, self.spectrogram, n_iterations=self.iterations, seed=seed)
 
+    def with_vocoder(self, vocoder: Vocoder | None) -> "Scale":
+        """The same scale, whose way back a trained vocoder of its spectrograms goes; None: the scale as it is."""
+        if vocoder is None:
+            return self
+        return VocodedScale(**{field.name: getattr(self, field.name) for field in fields(self)}, vocoder=vocoder)
+
     @classmethod
     def measure(
         cls,
@@ -132,3 +140,14 @@ class Scale:
             std=math.sqrt(variance),
             representation=representation,
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VocodedScale(Scale):
+    """A scale whose way back has learned its phases."""
+
+    vocoder: Vocoder
+
+    def _inverted(self, values: Tensor, _seed: int) -> Tensor:
+        """As Scale's, by the vocoder; there is nothing random about it."""
+        return TrainedVocoder(self.vocoder, self.spectrogram).waveforms(values)

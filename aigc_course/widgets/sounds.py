@@ -180,7 +180,7 @@ class SoundExplorer(LatentSliders):
         waveform, rate = self.waveform, self.voice.sample_rate_hz
         seconds = len(waveform) / rate
         self._line.set_data((torch.arange(len(waveform)) / rate).numpy(), waveform.numpy())
-        self._title.set_text(f"{seconds:.2f} s of sound")
+        self._title.set_text(f"{seconds:.2f} s of sound; z began at {self._beginning()}")
         self._levels.set_data(self._levels_db(waveform).numpy())
         self._levels.set_extent((0, seconds, 0, rate / 2000))
         self._show_z()

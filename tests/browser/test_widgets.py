@@ -14,21 +14,9 @@ PANEL = ".jp-OutputArea-output .widget-vbox:has(> img.widget-image)"
 IMAGES = """from aigc_course import train
 from aigc_course.widgets import LatentExplorer
 LatentExplorer.of_run(train("image-vae"))"""
-SOUNDS = """import torch
-from aigc_course import load_dataset
+SOUNDS = """from aigc_course import train
 from aigc_course.widgets import SoundExplorer
-
-class Tone:
-    latent_dim, class_names, speaker_names, sample_rate_hz = 2, tuple("0123456789"), (), 8000
-
-    def decode(self, z, label, speaker):
-        return 0.5 * torch.sin((0.3 + 0.02 * label + 0.05 * z[0]) * torch.arange(2400)) * (1 + 0.3 * torch.tanh(z[1]))
-
-    def posterior(self, waveforms, lengths, labels, speakers):
-        mu = torch.stack([waveforms.std(dim=1), labels / 10], dim=1)
-        return mu, torch.zeros_like(mu)
-
-SoundExplorer(Tone(), load_dataset("dtmf-digits"))"""
+SoundExplorer.of_run(train("audio-vae"))"""
 SLIDER = ".noUi-handle"
 DROPDOWN = "select"
 LINE = "input[type=text]:not(.widget-readout)"

@@ -14,6 +14,12 @@ TARGETS = {
     "image-classifier": {"test_accuracy": (0.98, 1.0), "test_loss": (0.0, 0.3)},
     "audio-classifier": {"test_accuracy": (0.98, 1.0), "test_loss": (0.0, 0.3)},
     "audio-vae": {"label_accuracy": (0.98, 1.0), "ceiling_accuracy": (0.98, 1.0), "kl_nats": (1.0, 20.0)},
+    "vocoder": {
+        "learned_label_accuracy": (0.97, 1.0),
+        "learned_log_spectral_distance_db": (0.3, 2.0),
+        "learned_linear_distance_db": (1.0, 3.9),
+        "griffin_lim_label_accuracy": (0.3, 0.9),  # the mel bands lose what the exchange needs
+    },
 }
 
 
