@@ -99,7 +99,12 @@ def profile(name: str) -> AudioVAESettings:
 
 
 def complex_spectrogram(settings: AudioVAESettings) -> AudioVAESettings:
-    """Real and imaginary parts in the place of levels, so that no phases have to be found; the plain ELBO as loss."""
+    """Real and imaginary parts in the place of levels, so that no phases have to be found; the plain ELBO as loss.
+
+    A phase turns many times from frame to frame, and where a word begins decides all of them. A Gaussian's mean over
+    what z leaves open is then near 0, which is silence: after 1,500 steps of `laptop` on FSDD no more drawn sounds were
+    recognised than by chance (10 %), though of real ones there and back 99.3 % are. Levels are what can be averaged.
+    """
     return dataclasses.replace(
         settings, representation="complex", spectrogram=dataclasses.replace(settings.spectrogram, n_mels=0), beta=1.0
     )
