@@ -51,12 +51,17 @@ class AudioVAESettings:
 
 
 def profile(name: str) -> AudioVAESettings:
-    """The settings of a profile."""
+    """The settings of a profile.
+
+    After `laptop` on FSDD, seed 0, an audio-classifier recognised 97.7 % ± 0.6 of 600 drawn sounds (real test sounds:
+    98.7 %, and 99.7 % after there and back), at a Fréchet distance of 1.29 times its floor. More steps learn the
+    training sounds by heart: of 5,000, the validation loss was lowest after 2,000.
+    """
     quick = AudioVAESettings(
         spectrogram=SpectrogramConfig(n_fft=256, hop_length=64, floor_db=-60.0),
         model=SpectrogramVAEConfig(n_bins=1, max_frames=2, latent_dim=4, width=64),
         loop=LoopSettings(
-            steps=500,
+            steps=800,
             batch_size=32,
             warmup_steps=50,
             decay="cosine",
@@ -94,7 +99,12 @@ def profile(name: str) -> AudioVAESettings:
 
 
 def complex_spectrogram(settings: AudioVAESettings) -> AudioVAESettings:
-    """Real and imaginary parts in the place of levels, so that no phases have to be found; the plain ELBO as loss."""
+    """Real and imaginary parts in the place of levels, so that no phases have to be found; the plain ELBO as loss.
+
+    A phase turns many times from frame to frame, and where a word begins decides all of them. A Gaussian's mean over
+    what z leaves open is then near 0, which is silence: after 1,500 steps of `laptop` on FSDD no more drawn sounds were
+    recognised than by chance (10 %), though of real ones there and back 99.3 % are. Levels are what can be averaged.
+    """
     return dataclasses.replace(
         settings, representation="complex", spectrogram=dataclasses.replace(settings.spectrogram, n_mels=0), beta=1.0
     )
