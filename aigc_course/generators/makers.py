@@ -8,10 +8,12 @@ import torch
 
 from aigc_course.data.tokenizer import SEPARATOR, Tokenizer, require_unicode
 from aigc_course.errors import UsageError, unknown
+from aigc_course.generators.provenance import UNNAMED
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
 from aigc_course.generators.writing import InOrder, TextLine, stop_strings
 from aigc_course.models.gpt import GPT
 from aigc_course.models.sampling import SamplingSettings, stream_tokens
+from aigc_course.models.watermark import Watermark
 
 MOST_TEXTS, MOST_IMAGES, MOST_SAMPLES = 10_000, 10_000, 10_000_000
 """More than this in one call is taken for a slip."""
@@ -21,6 +23,8 @@ Label = int | str
 
 class TextGenerator:
     """Writes text with a trained GPT."""
+
+    made_by = UNNAMED
 
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model.eval(), tokenizer
@@ -35,6 +39,7 @@ class TextGenerator:
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float = 1.0,
+        watermark: Watermark | None = None,
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         stream: bool = False,
@@ -49,6 +54,7 @@ class TextGenerator:
             top_k: sample among the k likeliest tokens only.
             top_p: sample among the likeliest tokens that hold this share of the probability, in (0, 1].
             repetition_penalty: above 1 makes what was written before less likely.
+            watermark: makes the text recognisable, by its key, as generated: `watermark.score(tokenizer.encode(text))`.
             stop: a string, or several, before which the text ends.
             seed: the same seed gives the same text; None a new one each time.
             stream: also write each text to the screen as it comes, one after another.
@@ -60,14 +66,20 @@ class TextGenerator:
         _require_count("num_texts", num_texts, MOST_TEXTS)
         _require_count("num_texts * number of beginnings", num_texts * len(beginnings), MOST_TEXTS)
         beginnings = [beginning for beginning in beginnings for _ in range(num_texts)]
-        how = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        how = SamplingSettings(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            watermark=watermark,
+        )
         pieces = self._pieces(beginnings, max_length, stop_strings(stop), how, _seed(seed))
         texts, screen = list(beginnings), InOrder(beginnings) if stream else None
         for number, piece, ended in pieces:
             texts[number] += piece
             if screen is not None:
                 screen.add(number, piece, ended)
-        return GeneratedText(texts)
+        return GeneratedText(texts, made_by=self.made_by)
 
     def stream(
         self,
@@ -78,6 +90,7 @@ class TextGenerator:
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float = 1.0,
+        watermark: Watermark | None = None,
         stop: str | Sequence[str] = (),
         seed: int | None = None,
     ) -> Iterator[str]:
@@ -85,7 +98,13 @@ class TextGenerator:
 
         Arguments and errors are those of `generate`; what is not allowed is refused at once, before the first piece.
         """
-        how = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        how = SamplingSettings(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            watermark=watermark,
+        )
         pieces = self._pieces(_texts([text_input]), max_length, stop_strings(stop), how, _seed(seed))
         return (piece for _, piece, _ in pieces if piece)
 
@@ -138,6 +157,8 @@ class ImageGenerator:
     `draw(labels, count, seed)` is the model: labels (count,) or None -> (count, C, H, W) in [0, 1].
     """
 
+    made_by = UNNAMED
+
     def __init__(
         self, draw: Callable[[torch.Tensor | None, int, int], torch.Tensor], class_names: Sequence[str]
     ) -> None:
@@ -162,7 +183,7 @@ class ImageGenerator:
         labels = choose_labels(label, num_images, self.class_names)
         images = self._draw(labels, num_images, _seed(seed))
         captions = [self.class_names[i] for i in labels] if labels is not None else [""] * num_images
-        return GeneratedImages(images, captions)
+        return GeneratedImages(images, captions, made_by=self.made_by)
 
 
 class AudioGenerator:
@@ -171,6 +192,8 @@ class AudioGenerator:
     `draw(labels, speakers, seed, temperature)` is the model: labels (B,) -> waveforms (B, T) in [-1, 1]. Of a model
     without classes they say nothing but how many sounds to make.
     """
+
+    made_by = UNNAMED
 
     def __init__(
         self,
@@ -214,7 +237,8 @@ class AudioGenerator:
         said = "" if labels is None else " ".join(self.class_names[i] for i in labels)
         labels = torch.zeros(count, dtype=torch.int64) if labels is None else labels
         sounds = self._draw(labels, speakers, _seed(seed), _checked(temperature))
-        return GeneratedAudio(fade_end(sounds.reshape(-1)[:num_samples]), self.sample_rate_hz, caption=said)
+        waveform = fade_end(sounds.reshape(-1)[:num_samples])
+        return GeneratedAudio(waveform, self.sample_rate_hz, caption=said, made_by=self.made_by)
 
 
 def fade_end(waveform: torch.Tensor, fade_samples: int = 80) -> torch.Tensor:
