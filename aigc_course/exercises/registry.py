@@ -59,6 +59,10 @@ _SUBJECTS = (
     "tones",
     "lost_phases",
     "sound_likelihood",
+    "secret_exposure",
+    "score_ranking",
+    "private_gradients",
+    "green_tokens",
 )
 
 
