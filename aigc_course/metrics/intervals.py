@@ -20,6 +20,8 @@ class Share:
 
     >>> print(Share(0, 20))
     0% (0 to 16%, 0 of 20)
+    >>> print(Share(2, 1000))
+    0.2% (0.1 to 0.7%, 2 of 1000)
     """
 
     successes: int
@@ -46,7 +48,10 @@ class Share:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{self.value:.0%} ({100 * low:.0f} to {high:.0%}, {self.successes} of {self.trials})"
+        digits = 0 if self.trials < 1000 else 1
+        return (
+            f"{self.value:.{digits}%} ({100 * low:.{digits}f} to {high:.{digits}%}, {self.successes} of {self.trials})"
+        )
 
 
 @dataclass(frozen=True)
