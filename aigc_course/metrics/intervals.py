@@ -48,10 +48,9 @@ class Share:
 
     def __str__(self) -> str:
         low, high = self.interval
-        digits = 0 if self.trials < 1000 else 1
-        return (
-            f"{self.value:.{digits}%} ({100 * low:.{digits}f} to {high:.{digits}%}, {self.successes} of {self.trials})"
-        )
+        shown = 0 if self.trials < 1000 else 1  # digits behind the point
+        ends = f"{100 * low:.{shown}f} to {high:.{shown}%}"
+        return f"{self.value:.{shown}%} ({ends}, {self.successes} of {self.trials})"
 
 
 @dataclass(frozen=True)
