@@ -76,6 +76,11 @@ def log_spectrogram(waveforms: Tensor, config: SpectrogramConfig) -> Tensor:
     return 20 * (magnitude / reference).clamp(min=10 ** (config.floor_db / 20)).log10()
 
 
+def band_filters(config: SpectrogramConfig) -> Tensor:
+    """How much of each frequency's magnitude each row of a spectrogram sums: (n_fft / 2 + 1, n_bins), >= 0."""
+    return _mel_filters(config).clone() if config.n_mels else torch.eye(config.n_bins)
+
+
 def invert(
     log_spec: Tensor,
     config: SpectrogramConfig,

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import torch
 from measure import machine, rounds
 
-from aigc_course import widgets
+from aigc_course import audio, widgets
+from aigc_course.data import load_dataset
 from aigc_course.data.sets import ImageSet
 from aigc_course.data.tokenizer import BPETokenizer
 from aigc_course.generators import TextGenerator
@@ -52,6 +53,7 @@ def made(name: str) -> Explorer:
         "SamplingExplorer": lambda: (3 * torch.randn(24, generator=generator), tokens),
         "WritingExplorer": lambda: (untrained_writer(), "the cat"),
         "LatentExplorer": lambda: untrained_painter(generator),
+        "SoundExplorer": lambda: (LinearVoice(generator), load_dataset("dtmf-digits")),
     }
     explorer: Explorer = getattr(widgets, name)(*arguments.get(name, tuple)())
     return explorer
@@ -79,6 +81,32 @@ def untrained_painter(generator: torch.Generator) -> tuple[ConvVAE, ImageSet]:
     return model, ImageSet(
         name="noise", images={"test": images}, labels={"test": torch.arange(1000) % 10}, class_names=names
     )
+
+
+class LinearVoice:
+    """A linear map from z to a spectrogram of 0.4 s, then 64 iterations of Griffin-Lim: as in a redraw of sounds."""
+
+    latent_dim, class_names, speaker_names, sample_rate_hz = 4, tuple("0123456789"), (), 8000
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.spectrogram = audio.SpectrogramConfig()
+        self.weights = torch.randn(4, 129 * 51, generator=generator)
+
+    def decode(self, z: torch.Tensor, label: int | None = None, speaker: int | None = None) -> torch.Tensor:
+        """z (4,) -> (3200,)"""
+        levels = -40 + (label or 0) + (speaker or 0) + 4 * (z @ self.weights).reshape(1, 129, 51)
+        return audio.normalise_peak(audio.invert(levels, self.spectrogram, n_iterations=64))[0]
+
+    def posterior(
+        self,
+        waveforms: torch.Tensor,
+        lengths: torch.Tensor,  # noqa: ARG002
+        labels: torch.Tensor | None,  # noqa: ARG002
+        speakers: torch.Tensor | None,  # noqa: ARG002
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Nothing that was learned: it is asked once, before the first redraw."""
+        mu = torch.randn(len(waveforms), 4, generator=torch.Generator().manual_seed(0))
+        return mu, torch.full_like(mu, -1.0)
 
 
 def redraw_seconds(explorer: Explorer, count: int) -> list[float]:

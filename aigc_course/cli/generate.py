@@ -13,6 +13,8 @@ def generate(
     prompt: Annotated[str | None, typer.Option(help="Text models: what the text begins with.")] = None,
     num: Annotated[int | None, typer.Option(min=1, help="How many texts or images, or samples of sound.")] = None,
     label: Annotated[int | None, typer.Option(min=0, help="Conditional models: the class to make.")] = None,
+    speaker: Annotated[str | None, typer.Option(help="Audio models: who says it, by name.")] = None,
+    sample_rate: Annotated[int | None, typer.Option(min=1, help="Audio models: of the WAV file, in Hz.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same result.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="How far samples stray; 0: not at all.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Text models: sample among the K likeliest tokens.")] = None,
@@ -36,8 +38,15 @@ def generate(
     of_text = {name: value for name, value in given_to_text.items() if value is not None}
     if stream:
         of_text["stream"] = True
-    if not isinstance(generator, generators.TextGenerator) and of_text:
-        raise UsageError(f"only text models take --{next(iter(of_text)).replace('_', '-')}")
+    of_sound = {
+        name: value for name, value in {"speaker": speaker, "sample_rate": sample_rate}.items() if value is not None
+    }
+    for kind, what, alone in (
+        (generators.TextGenerator, "text", of_text),
+        (generators.AudioGenerator, "audio", of_sound),
+    ):
+        if not isinstance(generator, kind) and alone:
+            raise UsageError(f"only {what} models take --{next(iter(alone)).replace('_', '-')}")
     if isinstance(generator, generators.TextGenerator):
         result, suffix = _text(generator, options | of_text), ".txt"
     elif isinstance(generator, generators.ImageGenerator):
@@ -45,7 +54,7 @@ def generate(
             raise UsageError("an image model takes no --temperature")
         result, suffix = _made(generator.generate_images, "num_images", options, "images"), ".png"
     else:
-        result, suffix = _made(generator.generate_audio, "num_samples", options, "sound"), ".wav"
+        result, suffix = _made(generator.generate_audio, "num_samples", options | of_sound, "sound"), ".wav"
     if out is None and suffix == ".txt":
         if not stream:  # it stands there already
             typer.echo(str(result))
@@ -71,5 +80,4 @@ def _made(method: Any, number: str, options: dict[str, Any], what: str) -> Any:
     """Images or sounds: `number` is what the method calls their count."""
     if "prompt" in options:
         raise UsageError(f"this model makes {what} and takes no --prompt; choose a class by --label")
-    names = {"num": number, "label": "label", "seed": "seed", "temperature": "temperature"}
-    return method(**{names[name]: value for name, value in options.items()})
+    return method(**{number if name == "num" else name: value for name, value in options.items()})

@@ -9,14 +9,21 @@ import typer
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="text-gpt, image-gan, image-vae, audio-vae, image-classifier or audio-classifier.")
+        str,
+        typer.Argument(
+            help="text-gpt, image-gan, image-vae, audio-vae, waveform-vae, vocoder, image-classifier or "
+            "audio-classifier."
+        ),
     ],
     profile: Annotated[
         str | None, typer.Option(help="quick, laptop or full; by default AIGC_PROFILE, else quick.")
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="A method: dcgan, sngan or modern for image-gan; mlp, conv or ladder for image-vae."),
+        typer.Option(
+            help="A method: dcgan, sngan or modern for image-gan; mlp, conv or ladder for image-vae; "
+            "complex for audio-vae; spectrum for waveform-vae."
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="A data set's name, or a folder of your own files (or a text file).")
@@ -57,17 +64,18 @@ def evaluate(
     classifier: Annotated[
         Path | None,
         typer.Option(
-            help="A run of image-classifier, to measure images by; by default the newest one on the same data, if any."
+            help="A run of image-classifier or audio-classifier, to measure images or sounds by; by default the newest "
+            "one on the same data, if any."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure a trained model against held-out data, its oracle, and an image classifier's view of what it draws."""
+    """Measure a trained model against held-out data, its oracle, and a classifier's view of what it makes."""
     from aigc_course import recipes
 
     chosen = classifier or recipes.newest_classifier(run)
     if chosen:
-        typer.echo(f"Images are measured by the classifier in {chosen}", err=True)
+        typer.echo(f"What it makes is measured by the classifier in {chosen}", err=True)
     metrics = recipes.evaluate(run, chosen)
     if as_json:
         typer.echo(json.dumps(metrics, indent=2))
@@ -76,7 +84,7 @@ def evaluate(
     if "feature_dim" in metrics and "frechet_distance" not in metrics:
         typer.echo(
             f"No Fréchet distance: n must be above the {metrics['feature_dim']} features of the classifier, but is "
-            f"{metrics['n']}, the smaller of the number of images drawn and half of the test split",
+            f"{metrics['n']}, the smaller of the number drawn and half of the test split",
             err=True,
         )
 

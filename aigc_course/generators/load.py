@@ -7,10 +7,25 @@ from typing import Any
 import torch
 
 from aigc_course import __version__
+from aigc_course.config import from_dict
 from aigc_course.errors import CheckpointError
-from aigc_course.generators.makers import AudioGenerator, ImageGenerator, TextGenerator
-from aigc_course.recipes import RECIPES, Run, audio_vae, checkpoint_path, get_recipe, image_gan, image_vae, text_gpt
+from aigc_course.generators.makers import ImageGenerator, TextGenerator
+from aigc_course.generators.speaking import AudioGenerator
+from aigc_course.recipes import (
+    RECIPES,
+    Run,
+    audio_vae,
+    checkpoint_path,
+    get_recipe,
+    image_gan,
+    image_vae,
+    text_gpt,
+    waveform_samples,
+    waveform_vae,
+)
+from aigc_course.recipes.audio_samples import sample_sounds
 from aigc_course.recipes.recipe import weights_of
+from aigc_course.recipes.spectrogram_scale import Scale, Sounds
 from aigc_course.training import checkpoint
 
 AnyGenerator = TextGenerator | ImageGenerator | AudioGenerator
@@ -29,6 +44,7 @@ def load_generator(run: Run | str | Path) -> AnyGenerator:
         "image-gan": _image_gan,
         "image-vae": _image_vae,
         "audio-vae": _audio_vae,
+        "waveform-vae": _waveform_vae,
     }
     recipe = tree["config"].get("recipe")
     if recipe in RECIPES and not get_recipe(recipe).generates:
@@ -76,9 +92,24 @@ def _image_vae(tree: dict[str, Any], where: str) -> ImageGenerator:
 def _audio_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
     model, data = _ready(audio_vae.rebuild(tree), tree, where), tree["config"]["data"]
 
-    def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> torch.Tensor:
-        return audio_vae.sample_waveforms(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
+    def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> Sounds:
+        return sample_sounds(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
 
     classes = data["class_names"] if model.config.n_classes else ()
     speakers = data["speaker_names"] if model.config.n_speakers else ()
-    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"])
+    longest = from_dict(Scale, data["scale"]).longest
+    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"], longest)
+
+
+def _waveform_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
+    model, data = _ready(waveform_vae.rebuild(tree), tree, where), tree["config"]["data"]
+    rate = data["sample_rate_hz"]
+
+    def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> Sounds:
+        return waveform_samples.sample_sounds(
+            model, rate, labels, seed=seed, speakers=speakers, temperature=temperature
+        )
+
+    classes = data["class_names"] if model.config.n_classes else ()
+    speakers = data["speaker_names"] if model.config.n_speakers else ()
+    return AudioGenerator(draw, classes, speakers, rate, model.config.n_samples)

@@ -15,6 +15,11 @@ from aigc_course.losses.classification import categorical_nll, log_sum_exp
 from aigc_course.losses.divergences import jensen_shannon, wasserstein_1d
 from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.losses.reconstruction import bernoulli_nll, binomial_nll, discretised_logistic_nll, gaussian_nll, mse
+from aigc_course.losses.spectral import (
+    log_magnitude_distance,
+    multi_resolution_stft_loss,
+    spectral_convergence,
+)
 from aigc_course.losses.variational import free_bits, kl_normal, kl_standard_normal, negative_elbo, reparameterize
 
 __all__ = [
@@ -23,6 +28,9 @@ __all__ = [
     "binomial_nll",
     "gaussian_nll",
     "discretised_logistic_nll",
+    "spectral_convergence",
+    "log_magnitude_distance",
+    "multi_resolution_stft_loss",
     "log_sum_exp",
     "categorical_nll",
     "cross_entropy_nats",

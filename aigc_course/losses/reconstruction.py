@@ -43,7 +43,7 @@ def binomial_nll(logits: Tensor, counts: Tensor, points: int) -> Tensor:
     return points * bernoulli_nll(logits, counts / points) - arrangements.flatten(1).sum(dim=1)
 
 
-def gaussian_nll(mean: Tensor, log_variance: Tensor, x: Tensor) -> Tensor:
+def gaussian_nll(mean: Tensor, log_variance: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
     """-log N(x; mean, exp(log_variance)) per example, in nats, with the constant; summed over dimensions.
 
     Per dimension: (log(2 pi) + log_variance + (x - mean)^2 / exp(log_variance)) / 2.
@@ -64,6 +64,8 @@ def gaussian_nll(mean: Tensor, log_variance: Tensor, x: Tensor) -> Tensor:
         ) from error
     squared_error = (x.to(mean.dtype) - mean).square()
     nats = 0.5 * (math.log(2 * math.pi) + log_variance + squared_error * (-log_variance).exp())
+    if mask is not None:
+        nats = torch.where(mask, nats, 0.0)
     return nats.flatten(1).sum(dim=1)
 
 

@@ -20,7 +20,7 @@ from aigc_course.metrics.exposure import exposures
 from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
 from aigc_course.metrics.inception import inception_fid
-from aigc_course.metrics.intervals import Area, Share, roc_area
+from aigc_course.metrics.intervals import Interval, binomial_interval, bootstrap_interval
 from aigc_course.metrics.kernel_distance import kernel_distance, kernel_distance_in_subsets
 from aigc_course.metrics.likelihood import (
     bits_per_byte,
@@ -33,6 +33,8 @@ from aigc_course.metrics.log_spectral import log_spectral_distance
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
 from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
 from aigc_course.metrics.privacy import dp_sgd_epsilon, subsampled_gaussian_rdp
+from aigc_course.metrics.roc import Area, roc_area
+from aigc_course.metrics.share import Share
 
 __all__ = [
     "perplexity",
@@ -49,6 +51,9 @@ __all__ = [
     "recall_per_class",
     "precision_per_class",
     "Estimate",
+    "Interval",
+    "binomial_interval",
+    "bootstrap_interval",
     "FeatureStatistics",
     "frechet_distance",
     "frechet_floor",

@@ -11,6 +11,7 @@ from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
 from aigc_course.models.pca import PCA
 from aigc_course.models.residual_gan import ResidualDiscriminator, ResidualGANConfig, ResidualGenerator
 from aigc_course.models.vae import ConvVAE, VAEConfig, VAEOutput
+from aigc_course.models.vocoder import Vocoder, VocoderConfig
 
 __all__ = [
     "GPT",
@@ -39,4 +40,6 @@ __all__ = [
     "SpectrogramVAE",
     "SpectrogramVAEConfig",
     "SpectrogramVAEOutput",
+    "Vocoder",
+    "VocoderConfig",
 ]

@@ -1,7 +1,6 @@
 """Convolutional variational autoencoders (Kingma & Welling 2014, arXiv:1312.6114), plain or conditional.
 
-`GaussianEncoder`, `Decoder` and `sample_latent` take any (channels, height, width), so the VAE of spectrograms
-is made of them too. A conditional model (Sohn et al. 2015) gives encoder and decoder the class as a one-hot vector.
+A conditional model (Sohn et al. 2015) gives encoder and decoder the class as a one-hot vector.
 """
 
 import math
@@ -123,15 +122,16 @@ def sample_latent(mu: Tensor, logvar: Tensor, noise: Tensor | None) -> Tensor:
 def initialise_relu_network(network: nn.Module) -> None:
     """He-normal weights (He et al. 2015) and zero biases for every convolution and linear layer.
 
-    A transposed convolution with kernel 4 and stride 2 meets a quarter of its kernel at each output.
+    A transposed convolution with kernel 4 and stride 2 meets half of its kernel at each output, in each direction.
     """
+    direct, transposed = nn.Conv1d | nn.Conv2d | nn.Linear, nn.ConvTranspose1d | nn.ConvTranspose2d
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, direct):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        elif isinstance(module, nn.ConvTranspose2d):
+        elif isinstance(module, transposed):
             reached = module.in_channels * module.weight[0, 0].numel() / math.prod(module.stride)
             nn.init.normal_(module.weight, std=math.sqrt(2 / reached))
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.bias is not None:
+        if isinstance(module, direct | transposed) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
 

@@ -1,20 +1,22 @@
 """What generated sounds are worth beside held-out real ones, by a classifier that was trained on real ones."""
 
-import dataclasses
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aigc_course.audio import SpectrogramConfig, invert, log_spectrogram
+from aigc_course.audio import log_spectrogram, normalise_peak
 from aigc_course.data.batches import generator
 from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
 from aigc_course.metrics import log_spectral_distance, mean_and_standard_error
 from aigc_course.recipes.image_evaluation import frechet_scores
-from aigc_course.recipes.trained_audio_classifier import NAME, TrainedAudioClassifier
+from aigc_course.recipes.runs import Run
+from aigc_course.recipes.spectrogram_scale import Scale, Sounds
+from aigc_course.recipes.trained_audio_classifier import NAME, TrainedAudioClassifier, load_audio_classifier
 
-_AT_ONCE = 50  # sounds, inverted together
+GivenAudioClassifier = TrainedAudioClassifier | Run | str | Path
 
 
 def speech_quality(
@@ -37,7 +39,7 @@ def speech_quality(
         labels: (N,) int64, the classes that were asked for.
         dataset: what the generator and the classifier learned from.  seed: chooses which sounds are compared.
     Returns:
-        `label_accuracy` of the N sounds, and its standard error; `real_accuracy` of the test split, and its own;
+        `class_accuracy` of the N sounds, and its standard error; `real_class_accuracy` of the test split, and its own;
         `n`; `feature_dim`; `frechet_distance`, `frechet_floor`, `frechet_floor_deviation` and `frechet_over_floor`, as
         in `image_evaluation.image_quality`, left out unless n > feature_dim.
     Raises: UsageError where sounds, labels, data and classifier don't belong together, or there are fewer than two.
@@ -51,8 +53,8 @@ def speech_quality(
     real_waveforms, real_lengths, real_labels = dataset.split("test")
     fake = classifier.features(waveforms, lengths, dataset.sample_rate_hz)
     real = classifier.features(real_waveforms, real_lengths, dataset.sample_rate_hz)
-    result = _accuracy("label_accuracy", classifier.classes_of(fake), labels.cpu())
-    result |= _accuracy("real_accuracy", classifier.classes_of(real), real_labels)
+    result = _accuracy("class_accuracy", classifier.classes_of(fake), labels.cpu())
+    result |= _accuracy("real_class_accuracy", classifier.classes_of(real), real_labels)
     n = min(len(fake), len(real) // 2)
     result |= {"n": n, "feature_dim": classifier.feature_dim}
     if n > classifier.feature_dim:
@@ -63,39 +65,47 @@ def speech_quality(
     return result
 
 
-def inversion_ceiling(
-    dataset: AudioSet, spectrogram: SpectrogramConfig, classifier: TrainedAudioClassifier, n_iterations: int = 32
-) -> dict[str, float]:
-    """What is left of real test sounds after their own way to a spectrogram and, by Griffin-Lim, back to sound.
+def inversion_ceiling(dataset: AudioSet, scale: Scale, classifier: TrainedAudioClassifier) -> dict[str, float]:
+    """What is left of real test sounds after their own way to a spectrogram and back to sound.
 
     No model of these spectrograms can be expected to do better.
 
-    Args: spectrogram: of any kind; its sample rate is the data's. n_iterations: of Griffin-Lim.
-    Returns: `inversion_accuracy` and its standard error; `real_accuracy` of the same sounds before, and its own;
-        `log_spectral_distance_db`: the mean distance between their spectrograms before and after.
+    Args: scale: the way, at the data's sample rate.
+    Returns: `inversion_accuracy` and its standard error; `log_spectral_distance_db`: the mean distance between the
+        sounds' log_spectrogram, in mel bands where the scale's has them, before and after.
     Raises: UsageError where data and classifier don't belong together.
     """
     require_fitting(dataset, classifier)
-    spectrogram = dataclasses.replace(spectrogram, sample_rate_hz=dataset.sample_rate_hz)
     waveforms, lengths, labels = dataset.split("test")
-    shortest = 2 * spectrogram.n_fft - waveforms.shape[1]  # of what Griffin-Lim can invert
-    waveforms = F.pad(waveforms, (0, max(0, shortest)))
-    n_samples = waveforms.shape[1]
-    again, distances = [], []
-    for number, (part, ends) in enumerate(zip(waveforms.split(_AT_ONCE), lengths.split(_AT_ONCE), strict=True)):
-        before = log_spectrogram(part, spectrogram)
-        sounds = invert(before, spectrogram, n_iterations=n_iterations, length=n_samples, seed=number)
-        sounds = torch.where(torch.arange(n_samples) < ends[:, None], sounds, 0)
-        after = log_spectrogram(sounds, spectrogram)
-        distances.append(log_spectral_distance(before, after, 1 + ends // spectrogram.hop_length))
-        again.append(sounds)
-    rate = dataset.sample_rate_hz
-    after_inversion = classifier.logits(torch.cat(again), lengths, rate).argmax(dim=1)
-    return {
-        **_accuracy("inversion_accuracy", after_inversion, labels),
-        **_accuracy("real_accuracy", classifier.logits(waveforms, lengths, rate).argmax(dim=1), labels),
-        "log_spectral_distance_db": torch.cat(distances).mean().item(),
-    }
+    again = scale.there_and_back(Sounds(waveforms, lengths), seed=0)
+    width = max(2 * scale.spectrogram.n_fft, waveforms.shape[1], again.waveforms.shape[1])
+    before, after = (
+        log_spectrogram(F.pad(sounds, (0, width - sounds.shape[1])), scale.spectrogram)
+        for sounds in (normalise_peak(waveforms), again.waveforms)
+    )
+    distance = log_spectral_distance(before, after, 1 + again.lengths // scale.spectrogram.hop_length)
+    named = classifier.logits(*again, dataset.sample_rate_hz).argmax(dim=1)
+    return _accuracy("inversion_accuracy", named, labels) | {"log_spectral_distance_db": distance.mean().item()}
+
+
+def speech_report(
+    sounds: Sounds, labels: Tensor, dataset: AudioSet, scale: Scale, classifier: TrainedAudioClassifier
+) -> dict[str, float]:
+    """`speech_quality` of generated sounds, the `inversion_ceiling` of their scale, and their ratio.
+
+    `accuracy_over_ceiling` is class_accuracy / inversion_accuracy, left out where the ceiling is 0.
+    """
+    result = speech_quality(*sounds, labels, dataset, classifier) | inversion_ceiling(dataset, scale, classifier)
+    if result["inversion_accuracy"] > 0:
+        result["accuracy_over_ceiling"] = result["class_accuracy"] / result["inversion_accuracy"]
+    return result
+
+
+def audio_classifier_of(dataset: AudioSet, given: GivenAudioClassifier, device: torch.device) -> TrainedAudioClassifier:
+    """The classifier that was given, loaded onto `device` where it is a run's. Raises: as `require_fitting`."""
+    classifier = given if isinstance(given, TrainedAudioClassifier) else load_audio_classifier(given, device)
+    require_fitting(dataset, classifier)
+    return classifier
 
 
 def require_fitting(dataset: AudioSet, classifier: TrainedAudioClassifier) -> None:

@@ -65,7 +65,7 @@ def profile(name: str) -> ImageGANSettings:
         ),
         residual=ResidualGANConfig(latent_dim=16, width=8),
         loop=LoopSettings(
-            steps=2000,
+            steps=2500,
             batch_size=32,
             decay="linear",
             log_every=50,
@@ -77,7 +77,7 @@ def profile(name: str) -> ImageGANSettings:
         discriminator_learning_rate=4e-3,
         beta1=0.0,
         loss="relativistic",
-        gradient_penalty=0.1,
+        gradient_penalty=0.05,
         penalty_share=0.25,
     )
     laptop = modern(

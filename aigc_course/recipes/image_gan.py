@@ -22,6 +22,7 @@ from aigc_course.recipes.image_evaluation import GivenClassifier, classifier_of,
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
 from aigc_course.recipes.timelapse import NUM_IMAGES, Timelapse, classes_in_rows
+from aigc_course.recipes.trained_classifier import NAME as CLASSIFIER
 from aigc_course.training import Runtime, Session, fit_gan
 
 NetworkConfig = GANConfig | ResidualGANConfig
@@ -240,5 +241,5 @@ RECIPE = Recipe(
     presets=PRESETS,
     train=train,
     evaluate=evaluate,
-    takes_classifier=True,
+    classifier=CLASSIFIER,
 )

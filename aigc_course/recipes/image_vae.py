@@ -34,6 +34,7 @@ from aigc_course.recipes.image_evaluation import GivenClassifier, classifier_of,
 from aigc_course.recipes.prior import images_from_prior
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
 from aigc_course.recipes.timelapse import NUM_IMAGES, Timelapse, classes_in_rows
+from aigc_course.recipes.trained_classifier import NAME as CLASSIFIER
 from aigc_course.recipes.vae_likelihood import (
     HeldOut,
     elbo_step,
@@ -215,5 +216,5 @@ RECIPE = Recipe(
     presets=PRESETS,
     train=train,
     evaluate=evaluate,
-    takes_classifier=True,
+    classifier=CLASSIFIER,
 )

@@ -16,9 +16,10 @@ _BELOW_DB = 40.0  # how far the loudest point of a sound with peak 1 may lie bel
 def log_mel(waveforms: Tensor, lengths: Tensor, config: SpectrogramConfig) -> tuple[Tensor, Tensor]:
     """Spectrograms in steps of 20 dB above `config.floor_db`, which counts from each sound's own loudest point.
 
-    Each sound loses its mean and is scaled to peak 1 first. Frames at its beginning and its end that stay 40 dB below
-    its loudest point are left out: how much silence was recorded says nothing of what is said, and a generated sound
-    has as much as fills its window. Nothing depends on the samples after a sound's end.
+    Each sound loses its moving average, over as many samples as a frame has, and is scaled to peak 1 first. Frames at
+    its beginning and its end that stay 40 dB below its loudest point are left out: how much silence was recorded says
+    nothing of what is said, and a generated sound has as much as fills its window. Nothing depends on the samples after
+    a sound's end.
 
     Args:
         waveforms: (B, T) float.  lengths: (B,) int64 in [1, T], samples of each sound.
@@ -27,9 +28,7 @@ def log_mel(waveforms: Tensor, lengths: Tensor, config: SpectrogramConfig) -> tu
         the number of frames of each sound (B,).
     """
     known = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths[:, None]  # (B, T)
-    waveforms = torch.where(known, waveforms, 0)
-    mean = waveforms.sum(dim=1, keepdim=True) / lengths[:, None]
-    waveforms = normalise_peak(torch.where(known, waveforms - mean, 0), peak=1.0)
+    waveforms = normalise_peak(_without_offset(waveforms, known, config.n_fft // 2), peak=1.0)
     lowest = max(config.floor_db - _BELOW_DB, -200.0)
     padded = F.pad(waveforms, (0, config.n_fft))  # so that no frame reaches the mirrored end
     db = log_spectrogram(padded, dataclasses.replace(config, floor_db=lowest))
@@ -39,6 +38,21 @@ def log_mel(waveforms: Tensor, lengths: Tensor, config: SpectrogramConfig) -> tu
     loudest = torch.where(known, db, lowest).amax(dim=(1, 2), keepdim=True).clamp(min=lowest - config.floor_db)
     steps = ((db - loudest - config.floor_db) / _STEP_DB).clamp(min=0)
     return _without_silence(torch.where(known, steps, 0), -config.floor_db - _QUIET_DB, n_frames)
+
+
+def _without_offset(waveforms: Tensor, known: Tensor, reach: int) -> Tensor:
+    """Waveforms (B, T) less the mean of the known samples at most `reach` away; 0 where not `known` (B, T).
+
+    A mean of the whole would leave an offset in sound and silence alike, where a recording of both has one in either.
+    """
+    waveforms = torch.where(known, waveforms, 0)
+    mean = waveforms.sum(dim=1, keepdim=True) / known.sum(dim=1, keepdim=True)
+    waveforms = torch.where(known, waveforms - mean, 0)  # so that the sums below stay small, and exact
+    sums = F.pad(torch.stack([waveforms, known.to(waveforms)]).cumsum(dim=2), (1, 0))  # (2, B, T + 1)
+    places = torch.arange(waveforms.shape[1], device=waveforms.device)
+    ends, begins = (places + reach + 1).clamp(max=len(places)), (places - reach).clamp(min=0)
+    total, count = sums[:, :, ends] - sums[:, :, begins]
+    return torch.where(known, waveforms - total / count.clamp(min=1), 0)
 
 
 def _without_silence(steps: Tensor, quiet_db: float, n_frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,7 @@ class Recipe:
     evaluate: Callable[..., dict[str, float]]  # a loaded checkpoint (and a classifier, where it takes one) -> metrics
     presets: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # name -> a change of the settings
     generates: bool = True  # whether `load_generator` makes something with its runs
-    takes_classifier: bool = False  # whether an image classifier can measure what its runs make
+    classifier: str = ""  # the recipe whose runs can measure what this one's runs make
 
 
 def smoke(settings: Any, **changes: Any) -> Any:

@@ -18,6 +18,7 @@ from aigc_course.training import History, checkpoint
 from aigc_course.training.session import BEST, LAST
 
 if TYPE_CHECKING:
+    from aigc_course.recipes.audio_evaluation import GivenAudioClassifier
     from aigc_course.recipes.image_evaluation import GivenClassifier
 
 RECIPES = {
@@ -25,6 +26,8 @@ RECIPES = {
     "image-gan": "image_gan",
     "image-vae": "image_vae",
     "audio-vae": "audio_vae",
+    "waveform-vae": "waveform_vae",
+    "vocoder": "vocoder",
     "image-classifier": "image_classifier",
     "audio-classifier": "audio_classifier",
 }
@@ -64,10 +67,11 @@ def train(
     """Train a model of the course.
 
     Args:
-        recipe: "text-gpt", "image-gan", "image-vae", "audio-vae", "image-classifier" or "audio-classifier".
+        recipe: a name of `RECIPES`, as "text-gpt", "image-gan", "image-vae" or "audio-vae".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern", for
-            image-vae "mlp", "conv" or "ladder".
+            image-vae "mlp", "conv" or "ladder", for audio-vae "complex", for
+            waveform-vae "spectrum".
         data: another data set than the profile's: a name or a folder.
         overrides: settings to change, as "loop.steps=500".
         resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run, with the run's own settings.
@@ -102,32 +106,36 @@ def train(
     )
 
 
-def evaluate(run: "Run | str | Path", classifier: "GivenClassifier | None" = None) -> dict[str, float]:
+def evaluate(
+    run: "Run | str | Path", classifier: "GivenClassifier | GivenAudioClassifier | None" = None
+) -> dict[str, float]:
     """Measure a trained model on held-out data and, where the data come from a known process, against its oracle.
 
     Args:
         run: a Run, its directory, or a checkpoint file.
-        classifier: to measure generated images by (`image_evaluation.image_quality`): a run of image-classifier on the
-            same data, its directory, a checkpoint file, or what `load_classifier` gave; None: `newest_classifier`.
+        classifier: to measure generated images or sounds by: a run of image-classifier or audio-classifier on the same
+            data, its directory, a checkpoint file, or what loading one gave; None: `newest_classifier`.
+            What it measures: `image_evaluation.image_quality`, `audio_evaluation.speech_report`.
     Raises: CheckpointError when there is none; DataError when its data set is missing; UsageError for a classifier of
-        other images, or for one where none is of use.
+        other data, or for one where none is of use.
     """
     tree = checkpoint.load(checkpoint_path(run), only=("config", "model", "ema", "step"))
     recipe = get_recipe(tree["config"]["recipe"])
-    if recipe.takes_classifier:
-        return recipe.evaluate(tree, _newest_classifier(tree["config"]["data"]) if classifier is None else classifier)
+    if recipe.classifier:
+        return recipe.evaluate(tree, _newest_classifier(recipe, tree) if classifier is None else classifier)
     if classifier is not None:
-        raise UsageError(f"a run of {recipe.name} is not measured by an image classifier; leave classifier out")
+        raise UsageError(f"a run of {recipe.name} is not measured by a classifier; leave classifier out")
     return recipe.evaluate(tree)
 
 
 def newest_classifier(run: "Run | str | Path") -> Path | None:
-    """The directory of the newest finished run of image-classifier on the data of `run`, under `AIGC_RUNS`.
+    """The directory of the newest finished run of a classifier on the data of `run`, under `AIGC_RUNS`.
 
     None where there is no such run, or `run` is of a recipe that is measured without one.
     """
-    saved = checkpoint.load(checkpoint_path(run), only=("config",))["config"]
-    return _newest_classifier(saved["data"]) if get_recipe(saved["recipe"]).takes_classifier else None
+    tree = checkpoint.load(checkpoint_path(run), only=("config",))
+    recipe = get_recipe(tree["config"]["recipe"])
+    return _newest_classifier(recipe, tree) if recipe.classifier else None
 
 
 def checkpoint_path(run: "Run | str | Path") -> Path:
@@ -175,9 +183,10 @@ def _newest_run(recipe: str) -> Path:
     return found[-1].parent
 
 
-def _newest_classifier(data: dict[str, Any]) -> Path | None:
+def _newest_classifier(recipe: Recipe, tree: dict[str, Any]) -> Path | None:
     """By the cards that finished runs have."""
-    cards = sorted((runs_dir() / "image-classifier").glob("*/card.json"), key=lambda path: path.stat().st_mtime)
+    data = tree["config"]["data"]
+    cards = sorted((runs_dir() / recipe.classifier).glob("*/card.json"), key=lambda path: path.stat().st_mtime)
     for path in reversed(cards):
         card = json.loads(path.read_text(encoding="utf-8"))
         if (card["data"]["name"], card["class_names"]) == (data["name"], data["class_names"]):

@@ -133,7 +133,7 @@ def checkpoint_of(recipe: str, run: Run | str | Path) -> tuple[dict[str, Any], s
     tree = checkpoint.load(path, only=("config", "model", "ema"))
     found = tree["config"].get("recipe")
     if found != recipe:
-        raise CheckpointError(f"{path} was made by {found!r}, not by {recipe!r}: it holds no classifier")
+        raise CheckpointError(f"{path} was made by {found!r}, not by {recipe!r}; give a run of {recipe}")
     return tree, str(path)
 
 

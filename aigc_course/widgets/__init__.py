@@ -20,6 +20,7 @@ _MODULES = {
     "WritingExplorer": "writing",
     "LatentExplorer": "latent",
     "SoundExplorer": "sounds",
+    "BlindTest": "blind_test",
 }
 
 __all__ = list(_MODULES)

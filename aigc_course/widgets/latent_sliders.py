@@ -211,9 +211,10 @@ class LatentSliders(Explorer):
         told = " and ".join(f"{c.label} '{self.values[name]}'" for name, c in self._conditions.items())
         distances = (self.known.mu - self._z).norm(dim=1)
         near = int(distances.argmin())
-        count = len(self._z)
+        count, example = len(self._z), self.values["example"]
+        its_class = f", class '{self._classes.of(example)}'" if self.values["start"] == "data" else ""
         return (
-            f"z began at {self._beginning()}; now {numbers}{f', told {told}' if told else ''}. "
+            f"z began at {self._beginning()}{its_class}; now {numbers}{f', told {told}' if told else ''}. "
             f"z is {self._z.norm():.2f} long; draws from the prior are about √{count} = {math.sqrt(count):.2f} long. "
             f"The nearest posterior mean is that of {self.what} {near}, class '{self._classes.of(near)}', "
             f"{distances[near]:.2f} away."
@@ -224,8 +225,7 @@ class LatentSliders(Explorer):
         kind = "a draw from" if self._drawn else "the mean of"
         if self.values["start"] == "prior":
             return f"{kind} the prior"
-        index = self.values["example"]
-        return f"{kind} the posterior of {self.what} {index}, class '{self._classes.of(index)}'"
+        return f"{kind} the posterior of {self.what} {self.values['example']}"
 
 
 def spread(count: int) -> Tensor:

@@ -127,10 +127,10 @@ class Panel:
 
 
 def _player(sound: bytes) -> Any:
-    """A player that waits until it is told to play."""
+    """A player that waits until it is told to play. (ipywidgets shows none that has a tooltip.)"""
     import ipywidgets
 
-    return ipywidgets.Audio(value=sound, format="wav", autoplay=False, loop=False, tooltip="the sound")
+    return ipywidgets.Audio(value=sound, format="wav", autoplay=False, loop=False)
 
 
 def all_widgets(root: Any) -> list[Any]:

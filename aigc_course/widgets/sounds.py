@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -16,7 +17,9 @@ from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
 from aigc_course.models.latent_space import Posteriors
 from aigc_course.plots import COLOURS
+from aigc_course.recipes.runs import Run
 from aigc_course.recipes.trained_audio_classifier import TrainedAudioClassifier
+from aigc_course.recipes.trained_voice import load_voice
 from aigc_course.widgets.controls import Button
 from aigc_course.widgets.latent_sliders import Condition, LatentSliders, spread
 
@@ -28,7 +31,7 @@ _FRAME_SECONDS = 0.032  # of the spectrogram that is shown
 
 
 class Voice(Protocol):
-    """A trained VAE of sounds, as `load_generator` gives it."""
+    """A trained VAE of sounds, such as `load_voice` gives."""
 
     @property
     def latent_dim(self) -> int: ...
@@ -56,7 +59,7 @@ class SoundExplorer(LatentSliders):
     """Coordinates of z on sliders, class and speaker where the model knows them: the sound, to see and to hear."""
 
     title = "What the decoder says"
-    inches = (9.6, 5.4)
+    inches = (9.6, 5.0)
 
     def __init__(
         self,
@@ -99,6 +102,14 @@ class SoundExplorer(LatentSliders):
             more=[Button(name="play", label="Play")],
         )
         self._made: tuple[object, Tensor] | None = None
+
+    @classmethod
+    def of_run(cls, run: Run | str | Path, **options: Any) -> "SoundExplorer":
+        """The explorer of a run of `audio-vae` and its data set. options: those of `SoundExplorer`.
+
+        Raises: CheckpointError when there is none, or the run is of another recipe.
+        """
+        return cls(*load_voice(run), **options)
 
     @property
     def waveform(self) -> Tensor:
@@ -153,7 +164,13 @@ class SoundExplorer(LatentSliders):
             sample_rate_hz=rate, n_fft=2 * half_frame, hop_length=max(1, half_frame // 2), floor_db=-80.0
         )
         blank = torch.full((self._view.n_bins, 2), self._view.floor_db).numpy()
-        limits: dict[str, Any] = {"cmap": "magma", "vmin": self._view.floor_db, "vmax": 0, "animated": True}
+        limits: dict[str, Any] = {
+            "cmap": "magma",
+            "vmin": self._view.floor_db,
+            "vmax": 0,
+            "animated": True,
+            "interpolation": "nearest",
+        }
         self._levels = ax.imshow(blank, origin="lower", aspect="auto", **limits)
         ax.set(xlim=(0, seconds), ylim=(0, rate / 2000), xlabel="time (s)", ylabel="frequency (kHz)")
         ax.set_facecolor("black")
@@ -163,7 +180,7 @@ class SoundExplorer(LatentSliders):
         waveform, rate = self.waveform, self.voice.sample_rate_hz
         seconds = len(waveform) / rate
         self._line.set_data((torch.arange(len(waveform)) / rate).numpy(), waveform.numpy())
-        self._title.set_text(f"{seconds:.2f} s of sound")
+        self._title.set_text(f"{seconds:.2f} s of sound; z began at {self._beginning()}")
         self._levels.set_data(self._levels_db(waveform).numpy())
         self._levels.set_extent((0, seconds, 0, rate / 2000))
         self._show_z()

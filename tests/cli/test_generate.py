@@ -90,6 +90,10 @@ def test_options_reach_the_method(generator: Recorder, capsys: pytest.CaptureFix
         number = "num_images" if isinstance(generator, ImageGenerator) else "num_samples"
         assert run("--num", "2", "--label", "7", "--seed", "3") == 0
         assert generator.calls == [({number: 2, "label": 7, "seed": 3},)]
+        audio = isinstance(generator, AudioGenerator)
+        assert run("--speaker", "theo", "--sample-rate", "16000") == (0 if audio else 2)
+        if audio:
+            assert generator.calls.pop() == ({"speaker": "theo", "sample_rate": 16000},)
         assert run("--prompt", "I") == 2
         assert "error: " in capsys.readouterr().err
         assert run("--top-k", "3") == 2

@@ -151,7 +151,7 @@ def test_evaluate_says_which_classifier_measured(recipes, options, used, capsys:
     assert run("evaluate", "runs/x", "--json", *options) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["classifier"] == used
-    assert captured.err.startswith(f"Images are measured by the classifier in {used}\n")
+    assert captured.err.startswith(f"What it makes is measured by the classifier in {used}\n")
     assert "No Fréchet distance: n must be above the 20 features of the classifier, but is 20" in captured.err
 
 

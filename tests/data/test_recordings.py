@@ -26,8 +26,13 @@ def put(path: Path, samples: Any, rate: int = RATE, subtype: str = "FLOAT") -> N
     soundfile.write(path, samples, rate, subtype=subtype)
 
 
-def everything(dataset: Any) -> torch.Tensor:
+def load(folder: Path, **options: Any) -> AudioSet:
+    dataset = load_folder(folder, **options)
     assert isinstance(dataset, AudioSet)
+    return dataset
+
+
+def everything(dataset: AudioSet) -> torch.Tensor:
     return torch.cat(list(dataset.waveforms.values()))
 
 
@@ -38,7 +43,7 @@ def test_every_bit_depth_is_read_without_a_word(subtype: str, step: float, tmp_p
     put(tmp_path / "a.wav", tone(), subtype=subtype)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (waveform,) = everything(load_folder(tmp_path))
+        (waveform,) = everything(load(tmp_path))
     assert waveform.dtype == torch.float32
     torch.testing.assert_close(waveform, torch.from_numpy(tone()), rtol=0, atol=1.01 * step)
 
@@ -49,7 +54,7 @@ def test_channels_are_averaged_and_it_is_said(tmp_path: Path) -> None:
     with pytest.warns(
         CourseWarning, match=r"1 of 2 recordings have several channels, which were averaged; .*a\.wav \(2"
     ):
-        first, second = everything(load_folder(tmp_path))
+        first, second = everything(load(tmp_path))
     torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
 
 
@@ -57,9 +62,9 @@ def test_rates_are_made_one_and_it_is_said(tmp_path: Path) -> None:
     put(tmp_path / "a.wav", tone(16000), 16000)
     put(tmp_path / "b.wav", tone(8000), 8000)
     with pytest.warns(CourseWarning, match=r"1 of 2 .* resampled to 8,000 Hz, the lowest .*a\.wav \(16,000 Hz\)"):
-        dataset = load_folder(tmp_path)
-    assert dataset.sample_rate_hz == 8000
+        dataset = load(tmp_path)
     waveforms = everything(dataset)
+    assert dataset.sample_rate_hz == 8000
     assert waveforms.shape == (2, 4000)
     torch.testing.assert_close(waveforms[0, 100:-100], waveforms[1, 100:-100], rtol=0, atol=0.01)
 
@@ -68,14 +73,14 @@ def test_a_rate_that_was_asked_for_is_not_said(tmp_path: Path) -> None:
     put(tmp_path / "a.wav", tone(16000), 16000)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        dataset = load_folder(tmp_path, sample_rate_hz=4000)
+        dataset = load(tmp_path, sample_rate_hz=4000)
     assert dataset.sample_rate_hz == 4000 and everything(dataset).shape == (1, 2000)
 
 
 def test_what_goes_beyond_full_scale_is_scaled_and_it_is_said(tmp_path: Path) -> None:
     put(tmp_path / "a.wav", tone(level=2.5))
     with pytest.warns(CourseWarning, match=r"1 of 1 recordings go beyond full scale, 1, .* \(up to 2\.5\)"):
-        (waveform,) = everything(load_folder(tmp_path))
+        (waveform,) = everything(load(tmp_path))
     torch.testing.assert_close(waveform / waveform.abs().max(), torch.from_numpy(tone() / tone().max()))
     assert waveform.abs().max() == 1
 
@@ -85,13 +90,13 @@ def test_clipping_is_said(subtype: str, tmp_path: Path) -> None:
     put(tmp_path / "a.wav", tone(level=2.0).clip(-1, 1), subtype=subtype)
     put(tmp_path / "b.wav", tone(level=0.9), subtype=subtype)
     with pytest.warns(CourseWarning, match=r"1 of 2 recordings are clipped .*a\.wav \(up to (1|0\.99)"):
-        load_folder(tmp_path)
+        load(tmp_path)
 
 
 def test_one_clipped_channel_is_enough(tmp_path: Path) -> None:
     put(tmp_path / "a.wav", np.stack([tone(level=2.0).clip(-1, 1), tone()], axis=1))
     with pytest.warns(CourseWarning) as said:
-        load_folder(tmp_path)
+        load(tmp_path)
     assert ["several channels" in str(w.message) for w in said] == [True, False]
     assert "1 of 1 recordings are clipped" in str(said[1].message)
 
@@ -120,7 +125,7 @@ def test_what_counts_as_clipped() -> None:
 def test_recordings_that_nothing_can_mend_are_refused(samples: np.ndarray, message: str, tmp_path: Path) -> None:
     put(tmp_path / "a.wav", samples.astype(np.float32))
     with pytest.raises(DataError, match=message):
-        load_folder(tmp_path)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -131,4 +136,4 @@ def test_a_damaged_recording_is_named(data: Any, message: str, tmp_path: Path) -
     put(tmp_path / "a.wav", tone())
     (tmp_path / "a.wav").write_bytes(data((tmp_path / "a.wav").read_bytes()))
     with pytest.raises(DataError, match=message):
-        load_folder(tmp_path)
+        load(tmp_path)

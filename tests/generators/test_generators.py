@@ -9,10 +9,13 @@ from PIL import Image
 import aigc_course as aigc
 from aigc_course.data.tokenizer import BPETokenizer
 from aigc_course.errors import CheckpointError, UsageError
-from aigc_course.generators.makers import AudioGenerator, TextGenerator, choose_labels, fade_end
+from aigc_course.generators.arguments import choose_labels
+from aigc_course.generators.makers import TextGenerator
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
+from aigc_course.generators.speaking import AudioGenerator
 from aigc_course.models.gpt import GPT, GPTConfig
 from aigc_course.models.watermark import Watermark
+from aigc_course.recipes.spectrogram_scale import Sounds
 
 
 @pytest.fixture(scope="module")
@@ -170,20 +173,76 @@ def test_audio_has_exactly_the_samples_asked_for(runs, num_samples):
     assert torch.equal(sound.waveform, again.waveform)
 
 
-def test_audio_says_its_labels_in_turn_and_refuses_speakers_it_does_not_know(runs):
-    generator = aigc.load_generator(runs["audio-vae"])
-    assert generator.generate_audio(9600, label=["1", "2"], seed=0).caption == "1 2 1"
+def speaker_of(lengths=(100, 200), class_names=("no", "yes"), speaker_names=("george", "jackson", "theo")):
+    """A generator whose word of class c is `lengths[c]` samples at (c + 1) / 10, or at its speaker / 10."""
+
+    def draw(labels, speakers, seed, temperature):
+        ends = torch.tensor(lengths)[labels]
+        level = (labels + 1 if speakers is None else speakers)[:, None] / 10
+        return Sounds(torch.where(torch.arange(300) < ends[:, None], level, 0.0), ends)
+
+    return AudioGenerator(draw, class_names, speaker_names, 8000, longest=300)
+
+
+def test_words_are_said_whole_one_after_another_and_then_there_is_silence():
+    sound = speaker_of().generate_audio(650, label=["no", "yes"], seed=0)
+    assert sound.caption == "no yes no yes"
+    values = torch.tensor([0.1, 0.2, 0.1, 0.2, 0.0]).repeat_interleave(torch.tensor([100, 200, 100, 200, 50]))
+    torch.testing.assert_close(sound.waveform, values)
+    assert speaker_of().generate_audio(599, label=["no", "yes"], seed=0).caption == "no yes no"
+
+
+def test_a_word_longer_than_the_whole_is_cut_and_fades_out():
+    sound = speaker_of().generate_audio(120, label="yes", seed=0)
+    assert sound.caption == "yes" and len(sound) == 120
+    assert sound.waveform[-1] == 0 and sound.waveform[60].item() == pytest.approx(0.2, abs=1e-3)
+
+
+def test_without_a_number_of_samples_each_word_comes_once():
+    generator = speaker_of()
+    assert len(generator.generate_audio(None, label="yes", seed=0)) == 200
+    assert generator.generate_audio(None, label=["yes", "no", "no"], seed=0).caption == "yes no no"
+    everything = generator.generate_audio(None, seed=0)
+    assert everything.caption == "no yes" and len(everything) == 300
+    assert len(speaker_of(class_names=()).generate_audio(None, seed=0)) == 100
+
+
+def test_digit_is_another_name_of_label():
+    generator = speaker_of()
+    assert generator.generate_audio(300, digit=1, seed=0).caption == "yes"
+    with pytest.raises(UsageError, match="digit is another name of label"):
+        generator.generate_audio(300, digit=1, label=0)
+    with pytest.raises(UsageError, match="unknown label 7"):
+        generator.generate_audio(300, digit=7)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100])
+def test_sound_comes_at_the_rate_asked_for(rate):
+    seconds = torch.arange(4000) / 8000
+    tone = 0.95 * torch.sin(2 * torch.pi * 500 * seconds)[None]
+    generator = AudioGenerator(lambda *_: Sounds(tone, torch.tensor([4000])), (), (), 8000, longest=4000)
+    sound = generator.generate_audio(rate // 2, sample_rate=rate, seed=0)
+    assert sound.sample_rate_hz == rate and len(sound) == rate // 2 and sound.waveform.abs().max() <= 1
+    expected = 0.95 * torch.sin(2 * torch.pi * 500 * torch.arange(rate // 2) / rate)
+    middle = slice(rate // 8, rate // 4)
+    assert (sound.waveform - expected)[middle].abs().max() < 0.02
+
+
+@pytest.mark.parametrize("wrong", [0, 16000.0, 8001, 400_000])
+def test_rates_that_nothing_plays_are_refused(wrong):
+    with pytest.raises(UsageError, match="sample_rate"):
+        speaker_of().generate_audio(100, sample_rate=wrong)
+
+
+def test_a_model_that_knows_no_speakers_refuses_them(runs):
     with pytest.raises(UsageError, match="does not know speakers"):
-        generator.generate_audio(speaker="jackson")
+        aigc.load_generator(runs["audio-vae"]).generate_audio(speaker="jackson")
 
 
 def test_a_speaker_nobody_knows_is_named_with_the_nearest_one():
-    def draw(labels, speakers, seed, temperature):
-        return torch.zeros(len(labels), 100) if speakers is None else speakers[:, None].float().expand(-1, 100) / 10
-
-    generator = AudioGenerator(draw, ("no", "yes"), ("george", "jackson", "theo"), 8000)
-    assert generator.generate_audio(100, speaker="theo").waveform[0].item() == pytest.approx(0.2)
-    assert generator.generate_audio(100, speaker=1).waveform[0].item() == pytest.approx(0.1)
+    generator = speaker_of()
+    assert generator.generate_audio(400, speaker="theo").waveform[0].item() == pytest.approx(0.2)
+    assert generator.generate_audio(400, speaker=1).waveform[0].item() == pytest.approx(0.1)
     for wrong, hint in (("jakson", "did you mean 'jackson'"), (3, "Allowed: george, jackson, theo"), (-1, "Allowed")):
         with pytest.raises(UsageError, match=f"unknown speaker {wrong!r}; .*{hint}"):
             generator.generate_audio(100, speaker=wrong)
@@ -237,12 +296,10 @@ def test_choose_labels():
     for wrong in (3, -1, True, "d", 1.0):
         with pytest.raises(UsageError, match="unknown label"):
             choose_labels([wrong], 1, names)
-
-
-def test_fade_end_touches_the_end_alone():
-    faded = fade_end(torch.ones(200), 80)
-    assert torch.equal(faded[:120], torch.ones(120))
-    torch.testing.assert_close(faded[120:], torch.linspace(1, 0, 80))
+        with pytest.raises(UsageError, match="unknown label"):
+            choose_labels(wrong, 1, names)
+    with pytest.raises(UsageError, match="empty list"):
+        choose_labels([], 3, names, in_turn=True)
 
 
 def test_what_is_not_a_checkpoint_is_named(tmp_path, runs):

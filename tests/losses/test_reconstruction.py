@@ -57,6 +57,21 @@ def test_gaussian_takes_one_variance_for_all(shape):
     torch.testing.assert_close(gaussian_nll(mean, log_variance, x), gaussian_nll(mean, log_variance.expand(6, 7, 3), x))
 
 
+def test_a_gaussian_mask_leaves_dimensions_out_whatever_they_hold():
+    torch.manual_seed(0)
+    mean, log_variance, x = torch.randn(3, 4, 5, 6, dtype=torch.float64)
+    mask = torch.arange(6) < torch.tensor([1, 6, 3, 2])[:, None, None]  # (4, 1, 6)
+    expected = [
+        gaussian_nll(mean[i : i + 1, :, :n], log_variance[i : i + 1, :, :n], x[i : i + 1, :, :n])
+        for i, n in enumerate((1, 6, 3, 2))
+    ]
+    torch.testing.assert_close(gaussian_nll(mean, log_variance, x, mask=mask), torch.cat(expected))
+    other = torch.where(mask, x, 1e6).requires_grad_()
+    torch.testing.assert_close(gaussian_nll(mean, log_variance, other, mask=mask), torch.cat(expected))
+    gaussian_nll(mean, log_variance, other, mask=mask).sum().backward()
+    assert (other.grad[~mask.expand_as(x)] == 0).all() and (other.grad[mask.expand_as(x)] != 0).all()
+
+
 def test_the_best_single_variance_is_the_mean_squared_error():
     torch.manual_seed(0)
     mean, x = torch.zeros(5, 400, dtype=torch.float64), 0.3 * torch.randn(5, 400, dtype=torch.float64)

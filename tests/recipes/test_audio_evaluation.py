@@ -10,8 +10,9 @@ from aigc_course.audio import SpectrogramConfig
 from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
 from aigc_course.recipes import audio_classifier, held_out_speakers
-from aigc_course.recipes.audio_evaluation import inversion_ceiling, speech_quality
+from aigc_course.recipes.audio_evaluation import inversion_ceiling, speech_quality, speech_report
 from aigc_course.recipes.held_out_speakers import speaker_held_out_accuracy
+from aigc_course.recipes.spectrogram_scale import Representation, Scale, Sounds
 from aigc_course.recipes.trained_audio_classifier import TrainedAudioClassifier, load_audio_classifier
 
 RATE = 8000
@@ -60,8 +61,8 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> TrainedAudioClassifi
 def test_real_sounds_score_as_real_ones(classifier: TrainedAudioClassifier) -> None:
     other = tones({"test": 60}, seed=1).split("test")
     result = speech_quality(*other, DATASET, classifier)
-    assert result["label_accuracy"] == result["real_accuracy"] == 1.0
-    assert result["label_accuracy_standard_error"] == 0.0
+    assert result["class_accuracy"] == result["real_class_accuracy"] == 1.0
+    assert result["class_accuracy_standard_error"] == 0.0
     assert result["n"] == 30 and result["feature_dim"] == 8
     assert 0 < result["frechet_over_floor"] < 3
     assert result["frechet_floor_deviation"] > 0
@@ -71,11 +72,11 @@ def test_wrong_words_and_noise_score_worse(classifier: TrainedAudioClassifier) -
     waveforms, lengths, labels = tones({"test": 60}, seed=1).split("test")
     swapped = torch.where(labels == 0, 1, labels)
     result = speech_quality(waveforms, lengths, swapped, DATASET, classifier)
-    assert result["label_accuracy"] == pytest.approx(2 / 3)
-    assert result["label_accuracy_standard_error"] == pytest.approx((2 / 9 / 59) ** 0.5)
+    assert result["class_accuracy"] == pytest.approx(2 / 3)
+    assert result["class_accuracy_standard_error"] == pytest.approx((2 / 9 / 59) ** 0.5)
     noise = 0.3 * torch.randn(waveforms.shape, generator=torch.Generator().manual_seed(0))
     result = speech_quality(noise, lengths, labels, DATASET, classifier)
-    assert result["label_accuracy"] < 0.7 and result["real_accuracy"] == 1.0
+    assert result["class_accuracy"] < 0.7 and result["real_class_accuracy"] == 1.0
     assert result["frechet_over_floor"] > 10
 
 
@@ -93,20 +94,46 @@ def test_too_few_sounds_for_a_distance_leave_it_out(classifier: TrainedAudioClas
         speech_quality(waveforms[:8], lengths[:8], labels[:7], DATASET, classifier)
 
 
+def scale_of(
+    spectrogram: SpectrogramConfig, representation: Representation = "magnitude", iterations: int = 16
+) -> Scale:
+    scale = Scale.measure(Sounds(*DATASET.split("train")[:2]), spectrogram, 26, representation)
+    return dataclasses.replace(scale, iterations=16)
+
+
 @pytest.mark.parametrize("n_mels", [0, 40])
 def test_the_way_to_a_spectrogram_and_back_keeps_tones(classifier: TrainedAudioClassifier, n_mels: int) -> None:
-    spectrogram = SpectrogramConfig(n_mels=n_mels)
-    result = inversion_ceiling(DATASET, spectrogram, classifier, n_iterations=16)
-    assert result["inversion_accuracy"] == result["real_accuracy"] == 1.0
+    scale = scale_of(SpectrogramConfig(n_mels=n_mels))
+    result = inversion_ceiling(DATASET, scale, classifier)
+    assert result["inversion_accuracy"] == 1.0
     assert 0.1 < result["log_spectral_distance_db"] < 12
-    assert result == inversion_ceiling(DATASET, spectrogram, classifier, n_iterations=16)
-    worse = inversion_ceiling(DATASET, spectrogram, classifier, n_iterations=1)
+    assert result == inversion_ceiling(DATASET, scale, classifier)
+    worse = inversion_ceiling(DATASET, dataclasses.replace(scale, iterations=1), classifier)
     assert worse["log_spectral_distance_db"] > result["log_spectral_distance_db"]
 
 
+def test_with_the_phases_nothing_is_lost(classifier: TrainedAudioClassifier) -> None:
+    levels, phases = (
+        inversion_ceiling(DATASET, scale_of(SpectrogramConfig(), what), classifier) for what in ("magnitude", "complex")
+    )
+    assert phases["inversion_accuracy"] == 1.0
+    assert phases["log_spectral_distance_db"] < 0.8 * levels["log_spectral_distance_db"]
+
+
 def test_a_spectrogram_that_keeps_nothing_has_a_low_ceiling(classifier: TrainedAudioClassifier) -> None:
-    deaf = SpectrogramConfig(n_fft=16, hop_length=8, n_mels=1)
-    assert inversion_ceiling(DATASET, deaf, classifier, n_iterations=4)["inversion_accuracy"] < 0.8
+    deaf = dataclasses.replace(scale_of(SpectrogramConfig(n_fft=16, hop_length=8, n_mels=1)), max_frames=201)
+    assert inversion_ceiling(DATASET, deaf, classifier)["inversion_accuracy"] < 0.8
+
+
+def test_a_report_sets_the_accuracy_beside_its_ceiling(classifier: TrainedAudioClassifier) -> None:
+    sounds, labels = Sounds(*tones({"test": 60}, seed=1).split("test")[:2]), DATASET.labels["test"]
+    scale = scale_of(SpectrogramConfig())
+    report = speech_report(sounds, labels.roll(1), DATASET, scale, classifier)
+    assert report["class_accuracy"] == report["accuracy_over_ceiling"] == 0.0 and report["inversion_accuracy"] == 1.0
+    deaf = dataclasses.replace(scale, mean=-1000.0)  # all that it gives back is silence
+    report = speech_report(sounds, labels, DATASET, deaf, classifier)
+    assert report["class_accuracy"] == 1.0
+    assert report["accuracy_over_ceiling"] == pytest.approx(1 / report["inversion_accuracy"])
 
 
 def test_a_classifier_of_other_sounds_is_refused(classifier: TrainedAudioClassifier) -> None:
@@ -120,7 +147,7 @@ def test_a_classifier_of_other_sounds_is_refused(classifier: TrainedAudioClassif
         with pytest.raises(UsageError, match=message):
             speech_quality(*sounds, other, classifier)
         with pytest.raises(UsageError, match=message):
-            inversion_ceiling(other, SpectrogramConfig(), classifier)
+            inversion_ceiling(other, scale_of(SpectrogramConfig()), classifier)
 
 
 def test_every_speaker_is_held_out_once(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

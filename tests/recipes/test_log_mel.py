@@ -60,6 +60,15 @@ def test_a_sound_alone_is_what_it_is_in_a_batch() -> None:
         torch.testing.assert_close(alone[0], together[i, :, : frames[0]], rtol=0, atol=1e-5)
 
 
+def test_an_offset_of_the_sound_alone_is_not_taken_for_sound_in_the_silence_after_it() -> None:
+    sound = torch.where(torch.arange(8000) < 4000, 0.1 * sounds()[0].repeat(2) + 0.01, 0)[None]
+    spectrograms, n_frames = log_mel(sound[:, :4000], torch.tensor([4000]), CONFIG)
+    again, frames = log_mel(sound, torch.tensor([8000]), CONFIG)
+    assert abs(int(frames) - int(n_frames)) <= 3
+    inner = slice(0, int(n_frames) - 4)
+    torch.testing.assert_close(again[:, :, inner], spectrograms[:, :, inner], rtol=0, atol=0.02)
+
+
 @pytest.mark.parametrize(("before", "after"), [(800, 0), (0, 1), (0, 3000), (1600, 1600)])
 def test_silence_around_a_sound_is_not_seen(before: int, after: int) -> None:
     quiet = 1e-4 * torch.randn(3, before + 4000 + after, generator=torch.Generator().manual_seed(1))

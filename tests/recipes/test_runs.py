@@ -65,10 +65,10 @@ def test_every_recipe_has_every_profile_and_the_same_settings_type():
         assert recipe.profile("quick").data != recipe.profile("laptop").data
 
 
-def test_a_text_is_measured_without_an_image_classifier(tmp_path):
+def test_a_text_is_measured_without_a_classifier(tmp_path):
     run = aigc.train("text-gpt", profile="smoke", run_dir=tmp_path / "run")
     assert newest_classifier(run) is None
-    with pytest.raises(UsageError, match="text-gpt is not measured by an image classifier; leave classifier out"):
+    with pytest.raises(UsageError, match="text-gpt is not measured by a classifier; leave classifier out"):
         aigc.evaluate(run, run)
 
 

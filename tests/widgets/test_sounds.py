@@ -118,6 +118,15 @@ def test_figure_of_the_sound(explorer):
     assert min(abs(loudest - tone) for tone in tones) < 32  # a bin is 31 Hz wide
 
 
+def test_where_z_began_is_in_the_figure_also_when_the_sound_is_the_same(explorer):
+    explorer.known.mu[0] = 0.0
+    explorer.set(example=0)
+    png, sound, text = explorer.png, explorer.sound, explorer.readout
+    explorer.set(start="prior")
+    assert explorer.sound == sound and explorer.png != png
+    assert "the mean of the posterior of sound 0" in text and "the mean of the prior" in explorer.readout
+
+
 def test_every_control_changes_figure_text_and_sound(explorer):
     moves = {"speaker": "bob", "z0": 2.0, "label": "8" if explorer.values["label"] != "8" else "9", "example": 4}
     for name, value in moves.items():

@@ -1,0 +1,78 @@
+"""New sounds of a trained `waveform-vae`, and what it makes of given ones."""
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aigc_course import audio
+from aigc_course.data.batches import Batch, generator
+from aigc_course.data.sets import AudioSet
+from aigc_course.errors import UsageError
+from aigc_course.models.waveform_vae import WaveformVAE, WaveformVAEConfig
+from aigc_course.recipes.spectrogram_scale import Sounds
+
+_AT_ONCE = 100  # sounds
+
+
+def windows(dataset: AudioSet, split: str, model_config: WaveformVAEConfig) -> Batch:
+    """A split: waveforms (N, n_samples) of peak 0.95 and, where there are several to choose from, labels, speakers."""
+    waveforms, _, labels = dataset.split(split)
+    waveforms = audio.normalise_peak(waveforms)
+    tensors = {"waveforms": F.pad(waveforms, (0, model_config.n_samples - waveforms.shape[1]))}
+    tensors |= {"labels": labels} if model_config.n_classes else {}
+    return tensors | ({"speakers": dataset.speakers[split]} if model_config.n_speakers else {})
+
+
+@torch.no_grad()
+def sample_sounds(
+    model: WaveformVAE,
+    sample_rate_hz: int,
+    labels: Tensor,
+    *,
+    seed: int,
+    speakers: Tensor | None = None,
+    temperature: float = 1.0,
+) -> Sounds:
+    """Draw z from N(0, temperature² I) and take the mean of p(x | z), without offset or clicks, at peak 0.95.
+
+    Args: labels: (B,) int64, not read by a model of one class alone. speakers: (B,) int64; None draws them at random
+        where the model knows speakers.
+    Returns: float32 on the CPU, every sound as long as the model's window, its silence included.
+    Raises: UsageError when labels or speakers don't fit the model, or temperature is negative.
+    """
+    if not temperature >= 0:
+        raise UsageError(f"temperature must be at least 0, but is {temperature}")
+    device = next(model.parameters()).device
+    count, source = len(labels), generator(seed, "sample", 0)
+    z = temperature * torch.randn((count, model.config.latent_dim), generator=source)
+    if speakers is None and model.config.n_speakers:
+        speakers = torch.randint(0, model.config.n_speakers, (count,), generator=source)
+    parts = []
+    for rows in torch.arange(count).split(_AT_ONCE):
+        what = labels[rows].to(device) if model.config.n_classes else None
+        by_whom = None if speakers is None else speakers[rows].to(device)
+        parts.append(model.decode(z[rows].to(device), what, by_whom).float().cpu())
+    return cleaned(torch.cat(parts), sample_rate_hz)
+
+
+def cleaned(waveforms: Tensor, sample_rate_hz: int) -> Sounds:
+    """Waveforms (B, T) without offset or clicks, at peak 0.95."""
+    sounds = audio.normalise_peak(audio.fade(audio.remove_dc(waveforms), sample_rate_hz))
+    return Sounds(sounds, torch.full((len(sounds),), sounds.shape[1]))
+
+
+@torch.no_grad()
+def reconstructed(model: WaveformVAE, dataset: AudioSet, sample_rate_hz: int) -> Sounds:
+    """The test sounds after encoder and decoder, z being the mean of q(z | x)."""
+    device = next(model.parameters()).device
+    tensors = windows(dataset, "test", model.config)
+    parts = []
+    for rows in torch.arange(len(tensors["waveforms"])).split(_AT_ONCE):
+        x, *conditions = (
+            tensors[name][rows].to(device) if name in tensors else None for name in ("waveforms", "labels", "speakers")
+        )
+        mu, _ = model.encode(cast(Tensor, x), *conditions)
+        parts.append(model.decode(mu, *conditions).float().cpu())
+    return cleaned(torch.cat(parts), sample_rate_hz)
