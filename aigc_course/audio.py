@@ -172,8 +172,8 @@ def normalise_peak(waveforms: Tensor, *, peak: float = 0.95) -> Tensor:
     return waveforms * torch.where(largest > 0, peak / largest.clamp(min=torch.finfo(waveforms.dtype).tiny), 0.0)
 
 
-def write_wav(path: str | Path, waveform: Tensor, sample_rate_hz: int) -> None:
-    """Write a mono waveform (T,) in [-1, 1] as a 16-bit WAV file, whole or not at all.
+def write_wav(path: str | Path, waveform: Tensor, sample_rate_hz: int, *, comment: str = "") -> None:
+    """Write a mono waveform (T,) in [-1, 1] as a 16-bit WAV file, whole or not at all; the comment in an INFO chunk.
 
     Raises: UsageError if the shape is wrong or a sample is not finite or beyond full scale (it would be cut off);
         WriteError if the file can't be written.
@@ -187,8 +187,11 @@ def write_wav(path: str | Path, waveform: Tensor, sample_rate_hz: int) -> None:
     if largest > 1 + 1e-4:
         raise UsageError(f"waveform reaches {largest:.3g}, beyond full scale 1; apply normalise_peak first")
     samples = waveform.detach().float().clamp(-1, 1).cpu().numpy()
-    with atomic_write(path) as temporary:
-        soundfile.write(temporary, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
+    form = {"samplerate": sample_rate_hz, "channels": 1, "format": "WAV", "subtype": "PCM_16"}
+    with atomic_write(path) as temporary, soundfile.SoundFile(temporary, "w", **form) as file:
+        if comment:
+            file.comment = comment
+        file.write(samples)
 
 
 def read_wav(path: str | Path) -> tuple[Tensor, int]:

@@ -63,6 +63,10 @@ _SUBJECTS = (
     "unbiased_kernels",
     "resampling",
     "class_sharpness",
+    "secret_exposure",
+    "score_ranking",
+    "private_gradients",
+    "green_tokens",
 )
 
 

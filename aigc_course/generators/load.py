@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from aigc_course import __version__
 from aigc_course.config import from_dict
 from aigc_course.errors import CheckpointError
 from aigc_course.generators.makers import ImageGenerator, TextGenerator
@@ -52,7 +53,9 @@ def load_generator(run: Run | str | Path) -> AnyGenerator:
         )
     if recipe not in loaders:
         raise CheckpointError(f"{path} was made by {recipe!r}, not by one of {', '.join(loaders)}")
-    return loaders[recipe](tree, str(path))
+    generator = loaders[recipe](tree, str(path))
+    generator.made_by = f"the {recipe} of aigc_course {__version__}"
+    return generator
 
 
 def _ready(model: torch.nn.Module, tree: dict[str, Any], where: str, player: str = "model") -> Any:

@@ -16,14 +16,18 @@ from aigc_course.generators.arguments import (
     require_count,
     seed_of,
 )
+from aigc_course.generators.provenance import UNNAMED
 from aigc_course.generators.results import GeneratedImages, GeneratedText
 from aigc_course.generators.writing import InOrder, TextLine, stop_strings
 from aigc_course.models.gpt import GPT
 from aigc_course.models.sampling import SamplingSettings, stream_tokens
+from aigc_course.models.watermark import Watermark
 
 
 class TextGenerator:
     """Writes text with a trained GPT."""
+
+    made_by = UNNAMED
 
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model.eval(), tokenizer
@@ -38,6 +42,7 @@ class TextGenerator:
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float = 1.0,
+        watermark: Watermark | None = None,
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         stream: bool = False,
@@ -52,6 +57,7 @@ class TextGenerator:
             top_k: sample among the k likeliest tokens only.
             top_p: sample among the likeliest tokens that hold this share of the probability, in (0, 1].
             repetition_penalty: above 1 makes what was written before less likely.
+            watermark: makes the text recognisable, by its key, as generated: `watermark.score(tokenizer.encode(text))`.
             stop: a string, or several, before which the text ends.
             seed: the same seed gives the same text; None a new one each time.
             stream: also write each text to the screen as it comes, one after another.
@@ -63,14 +69,20 @@ class TextGenerator:
         require_count("num_texts", num_texts, MOST_TEXTS)
         require_count("num_texts * number of beginnings", num_texts * len(beginnings), MOST_TEXTS)
         beginnings = [beginning for beginning in beginnings for _ in range(num_texts)]
-        how = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        how = SamplingSettings(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            watermark=watermark,
+        )
         pieces = self._pieces(beginnings, max_length, stop_strings(stop), how, seed_of(seed))
         texts, screen = list(beginnings), InOrder(beginnings) if stream else None
         for number, piece, ended in pieces:
             texts[number] += piece
             if screen is not None:
                 screen.add(number, piece, ended)
-        return GeneratedText(texts)
+        return GeneratedText(texts, made_by=self.made_by)
 
     def stream(
         self,
@@ -81,6 +93,7 @@ class TextGenerator:
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float = 1.0,
+        watermark: Watermark | None = None,
         stop: str | Sequence[str] = (),
         seed: int | None = None,
     ) -> Iterator[str]:
@@ -88,7 +101,13 @@ class TextGenerator:
 
         Arguments and errors are those of `generate`; what is not allowed is refused at once, before the first piece.
         """
-        how = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        how = SamplingSettings(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            watermark=watermark,
+        )
         pieces = self._pieces(_texts([text_input]), max_length, stop_strings(stop), how, seed_of(seed))
         return (piece for _, piece, _ in pieces if piece)
 
@@ -141,6 +160,8 @@ class ImageGenerator:
     `draw(labels, count, seed)` is the model: labels (count,) or None -> (count, C, H, W) in [0, 1].
     """
 
+    made_by = UNNAMED
+
     def __init__(
         self, draw: Callable[[torch.Tensor | None, int, int], torch.Tensor], class_names: Sequence[str]
     ) -> None:
@@ -165,7 +186,7 @@ class ImageGenerator:
         labels = choose_labels(label, num_images, self.class_names)
         images = self._draw(labels, num_images, seed_of(seed))
         captions = [self.class_names[i] for i in labels] if labels is not None else [""] * num_images
-        return GeneratedImages(images, captions)
+        return GeneratedImages(images, captions, made_by=self.made_by)
 
 
 def _texts(beginnings: Sequence[Any]) -> list[str]:

@@ -1,4 +1,7 @@
-"""What generators make: values to go on with, that show themselves in a notebook and save themselves."""
+"""What generators make: values to go on with, that show themselves in a notebook and save themselves.
+
+A saved file says that it was generated, by what, and when: see `provenance`.
+"""
 
 import base64
 import html
@@ -11,6 +14,7 @@ import torch
 from aigc_course.audio import SpectrogramConfig, log_spectrogram, write_wav
 from aigc_course.errors import UsageError
 from aigc_course.files import atomic_write, write_text
+from aigc_course.generators.provenance import UNNAMED, generated_note, png_note
 
 _SHOWN_SIDE = 96  # pixels of a generated image on the screen, at least
 
@@ -19,17 +23,18 @@ class GeneratedText(str):
     """Generated text. One text is a string as any other; of several, `texts` has each and the string has them all."""
 
     texts: tuple[str, ...]
+    made_by: str
 
-    def __new__(cls, texts: Sequence[str]) -> "GeneratedText":
+    def __new__(cls, texts: Sequence[str], *, made_by: str = UNNAMED) -> "GeneratedText":
         """Join `texts` by newlines."""
         made = super().__new__(cls, "\n".join(texts))
-        made.texts = tuple(texts)
+        made.texts, made.made_by = tuple(texts), made_by
         return made
 
     def save(self, path: str | Path) -> Path:
-        """Write a UTF-8 text file, one text per line."""
+        """Write a UTF-8 text file: a line in brackets that says who made it, then one text per line."""
         path = _with_suffix(path, ".txt")
-        write_text(path, str(self) + "\n")
+        write_text(path, f"[{generated_note(self.made_by)}]\n{self}\n")
         return path
 
     def _repr_html_(self) -> str:
@@ -43,9 +48,9 @@ class GeneratedImages(Sequence[torch.Tensor]):
     `tensor` holds them all, channels first: (N, C, H, W).
     """
 
-    def __init__(self, tensor: torch.Tensor, captions: Sequence[str] = ()) -> None:
+    def __init__(self, tensor: torch.Tensor, captions: Sequence[str] = (), *, made_by: str = UNNAMED) -> None:
         self.tensor = tensor.detach().float().cpu().clamp(0, 1)
-        self.captions = tuple(captions)
+        self.captions, self.made_by = tuple(captions), made_by
 
     def __len__(self) -> int:
         return len(self.tensor)
@@ -53,7 +58,7 @@ class GeneratedImages(Sequence[torch.Tensor]):
     def __getitem__(self, index):
         """The image at `index`; of a slice, the images."""
         if isinstance(index, slice):
-            return GeneratedImages(self.tensor[index], self.captions[index])
+            return GeneratedImages(self.tensor[index], self.captions[index], made_by=self.made_by)
         image = self.tensor[index]  # (C, H, W)
         return image[0] if len(image) == 1 else image.permute(1, 2, 0)
 
@@ -61,10 +66,10 @@ class GeneratedImages(Sequence[torch.Tensor]):
         return (self[i] for i in range(len(self)))
 
     def save(self, path: str | Path) -> Path:
-        """Write all images as one PNG, ten to a row."""
+        """Write all images as one PNG, ten to a row; a text chunk says who made them."""
         path = _with_suffix(path, ".png")
         with atomic_write(path) as temporary:
-            temporary.write_bytes(_png(_grid(self.tensor)))
+            temporary.write_bytes(_png(_grid(self.tensor), generated_note(self.made_by)))
         return path
 
     def _repr_html_(self) -> str:
@@ -82,10 +87,12 @@ class GeneratedImages(Sequence[torch.Tensor]):
 class GeneratedAudio:
     """Generated sound: `waveform` (num_samples,) in [-1, 1] at `sample_rate_hz`."""
 
-    def __init__(self, waveform: torch.Tensor, sample_rate_hz: int, caption: str = "") -> None:
+    def __init__(
+        self, waveform: torch.Tensor, sample_rate_hz: int, caption: str = "", *, made_by: str = UNNAMED
+    ) -> None:
         self.waveform = waveform.detach().float().cpu()
         self.sample_rate_hz = sample_rate_hz
-        self.caption = caption
+        self.caption, self.made_by = caption, made_by
 
     def __len__(self) -> int:
         return len(self.waveform)
@@ -100,9 +107,9 @@ class GeneratedAudio:
         return len(self) / self.sample_rate_hz
 
     def save(self, path: str | Path) -> Path:
-        """Write a WAV file (16 bit, mono)."""
+        """Write a WAV file (16 bit, mono); its comment says who made it."""
         path = _with_suffix(path, ".wav")
-        write_wav(path, self.waveform, self.sample_rate_hz)
+        write_wav(path, self.waveform, self.sample_rate_hz, comment=generated_note(self.made_by))
         return path
 
     def _repr_html_(self) -> str:
@@ -135,13 +142,13 @@ def _grid(images: torch.Tensor, columns: int = 10) -> torch.Tensor:
     return sheet
 
 
-def _png(image: torch.Tensor) -> bytes:
-    """(C, H, W) in [0, 1] as a PNG file's bytes."""
+def _png(image: torch.Tensor, note: str = "") -> bytes:
+    """(C, H, W) in [0, 1] as a PNG file's bytes, the note in a text chunk."""
     from PIL import Image
 
     array = image.mul(255).round().to(torch.uint8).permute(1, 2, 0).squeeze(-1).numpy()
     file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
+    Image.fromarray(array).save(file, "PNG", pnginfo=png_note(note) if note else None)
     return file.getvalue()
 
 

@@ -18,6 +18,7 @@ from aigc_course.generators.arguments import (
     require_count,
     seed_of,
 )
+from aigc_course.generators.provenance import UNNAMED
 from aigc_course.generators.results import GeneratedAudio
 from aigc_course.recipes.spectrogram_scale import Sounds
 
@@ -33,6 +34,8 @@ class AudioGenerator:
     `draw(labels, speakers, seed, temperature)` is the model: labels (B,) -> B sounds in [-1, 1] of drawn lengths, none
     longer than `longest` samples. Of a model without classes the labels say nothing but how many sounds to make.
     """
+
+    made_by = UNNAMED
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class AudioGenerator:
         if rate != self.sample_rate_hz:
             sound = audio.resample(sound, self.sample_rate_hz, rate)[:num_samples]
             sound = sound / sound.abs().max().clamp(min=1)  # the filter may overshoot
-        return GeneratedAudio(sound, rate, caption=" ".join(said))
+        return GeneratedAudio(sound, rate, caption=" ".join(said), made_by=self.made_by)
 
     def _words(
         self,

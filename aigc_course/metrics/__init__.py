@@ -16,6 +16,7 @@ from aigc_course.metrics.classification import (
     recall_per_class,
 )
 from aigc_course.metrics.estimate import Estimate
+from aigc_course.metrics.exposure import exposures
 from aigc_course.metrics.frechet import FeatureStatistics, frechet_distance, frechet_floor
 from aigc_course.metrics.frechet_bias import FrechetExtrapolation, frechet_extrapolation
 from aigc_course.metrics.inception import inception_fid
@@ -31,6 +32,9 @@ from aigc_course.metrics.likelihood import (
 from aigc_course.metrics.log_spectral import log_spectral_distance
 from aigc_course.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest_neighbours
 from aigc_course.metrics.precision_recall import ManifoldScores, expected_coverage, precision_recall
+from aigc_course.metrics.privacy import dp_sgd_epsilon, subsampled_gaussian_rdp
+from aigc_course.metrics.roc import Area, roc_area
+from aigc_course.metrics.share import Share
 
 __all__ = [
     "perplexity",
@@ -71,4 +75,10 @@ __all__ = [
     "class_histogram",
     "total_variation_from_uniform",
     "expected_total_variation",
+    "Share",
+    "Area",
+    "roc_area",
+    "exposures",
+    "dp_sgd_epsilon",
+    "subsampled_gaussian_rdp",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 from aigc_course.errors import TrainingError, UsageError
 from aigc_course.models.decoding import Decoder
 from aigc_course.models.gpt import GPT
+from aigc_course.models.watermark import Watermark
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,7 @@ class SamplingSettings:
     top_k: int | None = None  # how many of the most probable tokens are kept, at least 1; None: all
     top_p: float | None = None  # the probability that the kept ones reach together, in (0, 1]; None: all
     repetition_penalty: float = 1.0  # how much less probable tokens of the text so far become, above 0; 1: not at all
+    watermark: Watermark | None = None  # what makes the text recognisable as generated; None: nothing
 
     def __post_init__(self) -> None:
         temperature, top_k, top_p, penalty = self.temperature, self.top_k, self.top_p, self.repetition_penalty
@@ -108,6 +110,7 @@ class Sampler:
         self.noise = like.new_empty(len(histories), like.shape[-1], dtype=torch.float32)  # (all rows, V)
         self.allowed = torch.zeros_like(self.noise[0])  # (V,): added to the logits
         self.allowed[list(forbidden_ids)] = -torch.inf
+        self.newest = torch.tensor([history[-1:] for history in histories], device=like.device)  # (all rows, 1)
         self.seen = torch.zeros_like(self.noise, dtype=torch.bool) if settings.repetition_penalty != 1 else None
         for row, history in enumerate(histories if self.seen is not None else []):
             self._see(torch.tensor([row]), torch.tensor([history]))
@@ -125,6 +128,9 @@ class Sampler:
         if self.seen is not None:
             seen = self.seen if chosen is None else self.seen[chosen]
             logits = penalise_repeats(logits, seen, self.settings.repetition_penalty)
+        if self.settings.watermark is not None:
+            before = self.newest if chosen is None else self.newest[chosen]
+            logits = self.settings.watermark.apply(logits, before)
         logits = logits + self.allowed
         if self.settings.temperature == 0:
             newest = logits.argmax(dim=-1, keepdim=True)
@@ -135,6 +141,8 @@ class Sampler:
             newest = (p / (noise if chosen is None else noise[chosen])).argmax(dim=-1, keepdim=True)
         if self.seen is not None:
             self._see(torch.tensor(rows), newest)
+        if self.settings.watermark is not None:
+            self.newest[list(rows)] = newest
         return newest
 
     def _see(self, rows: Tensor, tokens: Tensor) -> None:

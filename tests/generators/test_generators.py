@@ -14,6 +14,7 @@ from aigc_course.generators.makers import TextGenerator
 from aigc_course.generators.results import GeneratedAudio, GeneratedImages, GeneratedText
 from aigc_course.generators.speaking import AudioGenerator
 from aigc_course.models.gpt import GPT, GPTConfig
+from aigc_course.models.watermark import Watermark
 from aigc_course.recipes.spectrogram_scale import Sounds
 
 
@@ -101,6 +102,17 @@ def test_a_stream_is_the_text_and_goes_to_the_screen_in_order(runs, capsys):
     assert capsys.readouterr().out == "\n".join(shown.texts) + "\n"
     assert shown == generator.generate(["I ", "what a long beginning"], num_texts=2, seed=3, max_length=30)
     assert [text[:2] for text in shown.texts] == ["I ", "I ", "wh", "wh"]
+
+
+def test_a_watermark_is_found_with_its_key_alone(runs):
+    generator, mark = aigc.load_generator(runs["text-gpt"]), Watermark(key=5, strength=4.0)
+    text = generator.generate(num_texts=20, seed=1, max_length=40, watermark=mark)
+    tokens = generator.tokenizer.encode("\n" + text)
+    assert mark.score(tokens).z > 5 > 3.5 > abs(Watermark(key=6).score(tokens).z)
+    plain = generator.tokenizer.encode("\n" + generator.generate(num_texts=20, seed=1, max_length=40))
+    assert abs(mark.score(plain).z) < 3.5
+    streamed = "".join(generator.stream("the ", seed=3, watermark=mark))
+    assert generator.generate("the ", seed=3, watermark=mark) == "the " + streamed
 
 
 def test_a_stop_string_ends_the_text_before_it(runs):
@@ -238,7 +250,7 @@ def test_a_speaker_nobody_knows_is_named_with_the_nearest_one():
 
 def test_results_save_themselves(tmp_path):
     text = GeneratedText(["one", "zwei é"])
-    assert text.save(tmp_path / "a.txt").read_text(encoding="utf-8") == "one\nzwei é\n"
+    assert text.save(tmp_path / "a.txt").read_text(encoding="utf-8").endswith("]\none\nzwei é\n")
     images = GeneratedImages(torch.linspace(0, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4))
     with Image.open(images.save(tmp_path / "a.png")) as picture:
         pixels = np.array(picture)
