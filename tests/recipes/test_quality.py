@@ -9,7 +9,7 @@ from aigc_course import recipes
 # recipe -> metric -> lowest and highest value that is right; the far ends catch a measure that went wrong
 TARGETS = {
     "text-gpt": {"loss_over_floor": (0.97, 1.08), "parse_rate": (0.8, 1.0), "copied_rate": (0.0, 0.2)},
-    "image-gan": {"valid_rate": (0.85, 1.0), "classes_hit": (10, 10), "largest_class_share": (0.1, 0.25)},
+    "image-gan": {"valid_rate": (0.82, 1.0), "classes_hit": (10, 10), "largest_class_share": (0.1, 0.25)},
     "image-vae": {"recognised_rate": (0.85, 1.0), "classifier_accuracy": (0.97, 1.0), "kl_nats": (3.0, 12.0)},
     "image-classifier": {"test_accuracy": (0.98, 1.0), "test_loss": (0.0, 0.3)},
     "audio-classifier": {"test_accuracy": (0.98, 1.0), "test_loss": (0.0, 0.3)},
