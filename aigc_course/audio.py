@@ -3,6 +3,7 @@
 Waveforms are float (..., T) with full scale [-1, 1]. torchaudio and soundfile are imported when first used.
 """
 
+import io
 import math
 import warnings
 from dataclasses import dataclass
@@ -192,6 +193,15 @@ def write_wav(path: str | Path, waveform: Tensor, sample_rate_hz: int, *, commen
         if comment:
             file.comment = comment
         file.write(samples)
+
+
+def wav_bytes(waveform: Tensor, sample_rate_hz: int) -> bytes:
+    """A mono waveform (T,) as the bytes of a 16-bit WAV file, for a player; what is beyond full scale is cut off."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, waveform.clamp(-1, 1).numpy(), sample_rate_hz, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 def read_wav(path: str | Path) -> tuple[Tensor, int]:

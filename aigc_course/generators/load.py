@@ -10,7 +10,7 @@ from aigc_course import __version__
 from aigc_course.config import from_dict
 from aigc_course.errors import CheckpointError
 from aigc_course.generators.makers import ImageGenerator, TextGenerator
-from aigc_course.generators.speaking import AudioGenerator
+from aigc_course.generators.speaking import AudioGenerator, DrawSounds
 from aigc_course.recipes import (
     RECIPES,
     Run,
@@ -95,10 +95,7 @@ def _audio_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
     def draw(labels: torch.Tensor, speakers: torch.Tensor | None, seed: int, temperature: float) -> Sounds:
         return sample_sounds(model, data, labels, seed=seed, speakers=speakers, temperature=temperature)
 
-    classes = data["class_names"] if model.config.n_classes else ()
-    speakers = data["speaker_names"] if model.config.n_speakers else ()
-    longest = from_dict(Scale, data["scale"]).longest
-    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"], longest)
+    return _speaking(draw, model, data, from_dict(Scale, data["scale"]).longest)
 
 
 def _waveform_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
@@ -110,6 +107,11 @@ def _waveform_vae(tree: dict[str, Any], where: str) -> AudioGenerator:
             model, rate, labels, seed=seed, speakers=speakers, temperature=temperature
         )
 
+    return _speaking(draw, model, data, model.config.n_samples)
+
+
+def _speaking(draw: DrawSounds, model: Any, data: dict[str, Any], longest: int) -> AudioGenerator:
+    """A generator that asks for what the model is told of."""
     classes = data["class_names"] if model.config.n_classes else ()
     speakers = data["speaker_names"] if model.config.n_speakers else ()
-    return AudioGenerator(draw, classes, speakers, rate, model.config.n_samples)
+    return AudioGenerator(draw, classes, speakers, data["sample_rate_hz"], longest)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from aigc_course.audio import SpectrogramConfig, log_spectrogram, write_wav
+from aigc_course.audio import SpectrogramConfig, log_spectrogram, wav_bytes, write_wav
 from aigc_course.errors import UsageError
 from aigc_course.files import atomic_write, write_text
 from aigc_course.generators.provenance import UNNAMED, generated_note, png_note
@@ -115,7 +115,7 @@ class GeneratedAudio:
     def _repr_html_(self) -> str:
         caption = html.escape(self.caption or f"{self.seconds:.2f} s")
         figure = _base64(_sound_figure(self.waveform, self.sample_rate_hz))
-        sound = _base64(_wav(self.waveform, self.sample_rate_hz))
+        sound = _base64(wav_bytes(self.waveform, self.sample_rate_hz))
         return (
             f'<figure style="margin:0"><img style="max-width:100%" alt="waveform and spectrogram: {caption}" '
             f'src="data:image/png;base64,{figure}"><br>'
@@ -149,14 +149,6 @@ def _png(image: torch.Tensor, note: str = "") -> bytes:
     array = image.mul(255).round().to(torch.uint8).permute(1, 2, 0).squeeze(-1).numpy()
     file = io.BytesIO()
     Image.fromarray(array).save(file, "PNG", pnginfo=png_note(note) if note else None)
-    return file.getvalue()
-
-
-def _wav(waveform: torch.Tensor, sample_rate_hz: int) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, waveform.numpy(), sample_rate_hz, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
 

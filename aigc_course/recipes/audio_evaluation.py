@@ -11,6 +11,7 @@ from aigc_course.data.batches import generator
 from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
 from aigc_course.metrics import log_spectral_distance, mean_and_standard_error
+from aigc_course.recipes.classification import require_same_data
 from aigc_course.recipes.image_evaluation import frechet_scores
 from aigc_course.recipes.runs import Run
 from aigc_course.recipes.spectrogram_scale import Scale, Sounds
@@ -116,13 +117,7 @@ def require_fitting(dataset: AudioSet, classifier: TrainedAudioClassifier) -> No
             f"the classifier takes {classifier.sample_rate_hz:,} samples a second, but {dataset.name} has "
             f"{dataset.sample_rate_hz:,}; {train_one}"
         )
-    if classifier.data_name and classifier.data_name != dataset.name:
-        raise UsageError(f"the classifier was trained on {classifier.data_name}, not on {dataset.name}; {train_one}")
-    if classifier.class_names and classifier.class_names != dataset.class_names:
-        raise UsageError(
-            f"the classifier knows the classes {', '.join(classifier.class_names)}, but those of {dataset.name} are "
-            f"{', '.join(dataset.class_names)}; {train_one}"
-        )
+    require_same_data(dataset, classifier, train_one)
 
 
 def _accuracy(name: str, named: Tensor, labels: Tensor) -> dict[str, float]:

@@ -6,12 +6,10 @@ import torch
 
 from aigc_course import config
 from aigc_course.data.batches import generator
-from aigc_course.errors import UsageError
 from aigc_course.models.audio_vae import SpectrogramVAE
 from aigc_course.models.lengths import draw_lengths
+from aigc_course.recipes.sound_vae import AT_ONCE, anyone, latents
 from aigc_course.recipes.spectrogram_scale import Scale, Sounds
-
-_AT_ONCE = 100  # sounds
 
 
 @torch.no_grad()
@@ -34,16 +32,13 @@ def draw_spectrograms(
         n_frames (B,) int64; both on the CPU.
     Raises: UsageError when labels or speakers don't fit the model, or temperature is negative.
     """
-    if not temperature >= 0:
-        raise UsageError(f"temperature must be at least 0, but is {temperature}")
     device = next(model.parameters()).device
     count, source = len(labels), generator(seed, "sample", 0)
-    z = temperature * torch.randn((count, model.config.latent_dim), generator=source)
+    z = latents(count, model.config.latent_dim, temperature, source)
     uniform = torch.rand(count, generator=source)
-    if speakers is None and model.config.n_speakers:
-        speakers = torch.randint(0, model.config.n_speakers, (count,), generator=source)
+    speakers = anyone(speakers, count, model.config.n_speakers, source)
     spectrograms, lengths = [], []
-    for rows in torch.arange(count).split(_AT_ONCE):
+    for rows in torch.arange(count).split(AT_ONCE):
         given = z[rows].to(device)
         what = labels[rows].to(device) if model.config.n_classes else None
         by_whom = None if speakers is None else speakers[rows].to(device)
@@ -72,7 +67,7 @@ def sample_sounds(
     parts = [
         scale.waveforms(spectrograms, n_frames, generator(seed, "phases", number).initial_seed())
         for number, (spectrograms, n_frames) in enumerate(
-            zip(*(tensor.split(_AT_ONCE) for tensor in drawn), strict=True)
+            zip(*(tensor.split(AT_ONCE) for tensor in drawn), strict=True)
         )
     ]
     return Sounds(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))

@@ -14,7 +14,6 @@ classifier recognised 90.5 % with beta = 20, 95.0 % with 40 and 96.5 % with 60, 
 """
 
 import dataclasses
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -23,7 +22,7 @@ from torch import nn
 
 from aigc_course import config
 from aigc_course.data import dtmf_digits
-from aigc_course.data.batches import TensorBatches, generator
+from aigc_course.data.batches import TensorBatches
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import AudioSet
 from aigc_course.losses.reconstruction import gaussian_nll
@@ -32,15 +31,13 @@ from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig
 from aigc_course.models.lengths import length_nll, own_frames
 from aigc_course.recipes.audio_evaluation import GivenAudioClassifier, audio_classifier_of, speech_report
 from aigc_course.recipes.audio_samples import sample_sounds
-from aigc_course.recipes.audio_vae_model import fitting_model, rebuild, several, trained_vocoder
+from aigc_course.recipes.audio_vae_model import fitting_model, rebuild, trained_vocoder
 from aigc_course.recipes.audio_vae_settings import PRESETS, AudioVAESettings, profile
-from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
+from aigc_course.recipes.sound_vae import asked_in_turn, described, dialled, held_out_terms, longest_sound, told
 from aigc_course.recipes.spectrogram_scale import Scale, Sounds
 from aigc_course.recipes.trained_audio_classifier import NAME as CLASSIFIER
 from aigc_course.training import Runtime, Session, fit
-
-_AT_ONCE = 100  # sounds, where there is no gradient
 
 
 def elbo_step(
@@ -74,11 +71,7 @@ def train(job: Job) -> Session:
     vocoder = trained_vocoder(settings, scale)
     torch.manual_seed(loop.seed)
     model = runtime.prepare(SpectrogramVAE(model_config, vocoder))
-    data = {
-        "name": dataset.name,
-        "class_names": list(dataset.class_names),
-        "speaker_names": list(dataset.speaker_names),
-        "sample_rate_hz": dataset.sample_rate_hz,
+    data = described(dataset) | {
         "scale": config.to_dict(scale),
         "vocoder": None if vocoder is None else config.to_dict(vocoder.config),
     }
@@ -115,14 +108,9 @@ def training_batches(
 
 
 def tensors_of(dataset: AudioSet, split: str, limit: int | None = None) -> dict[str, torch.Tensor]:
-    """A split's first `limit` sounds: waveforms (N, T), lengths (N,); where there are several, labels and speakers.
-
-    With one class or one speaker alone there is nothing to ask for: the model isn't told of it.
-    """
-    waveforms, lengths, labels = dataset.split(split)
-    tensors = {"waveforms": waveforms, "lengths": lengths}
-    tensors |= {"labels": labels} if len(dataset.class_names) > 1 else {}
-    tensors |= {"speakers": dataset.speakers[split]} if len(dataset.speaker_names) > 1 else {}
+    """A split's first `limit` sounds: waveforms (N, T), lengths (N,) and what the model is `told` of them."""
+    waveforms, lengths, _ = dataset.split(split)
+    tensors = {"waveforms": waveforms, "lengths": lengths} | told(dataset, split)
     return {name: tensor[:limit] for name, tensor in tensors.items()}
 
 
@@ -139,8 +127,7 @@ def measure_scale(settings: AudioVAESettings, dataset: AudioSet) -> Scale:
     Raises: UsageError when they are all silent.
     """
     spectrogram = dataclasses.replace(settings.spectrogram, sample_rate_hz=dataset.sample_rate_hz)
-    longest = max(int(lengths.max()) for lengths in dataset.lengths.values())
-    n_samples = max(min(longest, round(settings.max_seconds * dataset.sample_rate_hz)), 2 * spectrogram.n_fft)
+    n_samples = longest_sound(dataset, settings.max_seconds, spectrogram.n_fft)
     sounds = Sounds(*dataset.split("train")[:2])
     return Scale.measure(sounds, spectrogram, spectrogram.n_frames(n_samples), settings.representation)
 
@@ -154,19 +141,9 @@ def held_out_elbo(
     runtime: Runtime,
     limit: int | None = None,
 ) -> dict[str, float]:
-    """Negative ELBO (`loss`) and its terms per sound of a split's first `limit` sounds, in nats.
-
-    The noise is the same at every call, so that figures of one run can be compared.
-    """
-    tensors = tensors_of(dataset, split, limit)
-
-    def batches() -> Iterator[dict[str, torch.Tensor]]:
-        for number, rows in enumerate(torch.arange(len(tensors["waveforms"])).split(_AT_ONCE)):
-            source = generator(0, f"held-out/{split}", number)
-            noise = torch.randn((len(rows), model_config.latent_dim), generator=source)
-            yield seen(scale, {name: tensor[rows] for name, tensor in tensors.items()}) | {"noise": noise}
-
-    return mean_metrics(model, batches(), elbo_step, runtime)
+    """Negative ELBO (`loss`) and its terms per sound of a split's first `limit` sounds, in nats."""
+    sounds = tensors_of(dataset, split, limit)
+    return held_out_terms(model, sounds, model_config.latent_dim, split, elbo_step, runtime, partial(seen, scale))
 
 
 def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) -> dict[str, float]:
@@ -199,23 +176,12 @@ def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) ->
     return result | (speech_report(sounds, labels, dataset, scale, classifier) if classifier else {})
 
 
-def asked_in_turn(count: int, dataset: AudioSet) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Labels (count,) and speakers (count,), every speaker saying every class equally often, up to a remainder.
-
-    Speakers are None where there are not several to choose from.
-    """
-    number, n_classes, n_speakers = torch.arange(count), len(dataset.class_names), several(dataset.speaker_names)
-    return number % n_classes, number // n_classes % n_speakers if n_speakers else None
-
-
 def _dialled(sounds: Sounds, labels: torch.Tensor, dataset: AudioSet, scale: Scale) -> dict[str, float]:
     """What the exchange decodes of generated sounds, and of as many real ones after there and back."""
-    grades = dtmf_digits.grade(sounds.waveforms, labels)
-    result = {name: cast(float, grades[name]) for name in ("label_accuracy", "decoded_rate")}
     waveforms, lengths, real_labels = (tensor[: len(labels)] for tensor in dataset.split("test"))
     again = scale.there_and_back(Sounds(waveforms, lengths), seed=0)
     ceiling = dtmf_digits.grade(again.waveforms, real_labels)["label_accuracy"]
-    return result | {"ceiling_accuracy": cast(float, ceiling)}
+    return dialled(sounds.waveforms, labels) | {"ceiling_accuracy": cast(float, ceiling)}
 
 
 RECIPE = Recipe(

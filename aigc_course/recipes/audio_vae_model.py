@@ -1,7 +1,6 @@
 """The model of `audio-vae`: fitted to its data, with the vocoder that was asked for, and rebuilt from a checkpoint."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 from aigc_course import config
@@ -9,6 +8,7 @@ from aigc_course.data.sets import AudioSet
 from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig
 from aigc_course.models.vocoder import Vocoder, VocoderConfig
 from aigc_course.recipes.audio_vae_settings import AudioVAESettings
+from aigc_course.recipes.sound_vae import several
 from aigc_course.recipes.spectrogram_scale import Scale
 from aigc_course.recipes.trained_vocoder import load_vocoder, require_same_spectrogram, untrained
 
@@ -22,11 +22,6 @@ def fitting_model(settings: AudioVAESettings, dataset: AudioSet, scale: Scale) -
         n_classes=several(dataset.class_names),
         n_speakers=several(dataset.speaker_names),
     )
-
-
-def several(names: Sequence[str]) -> int:
-    """How many there are to choose from; 0 for one alone."""
-    return len(names) if len(names) > 1 else 0
 
 
 def trained_vocoder(settings: AudioVAESettings, scale: Scale) -> Vocoder | None:

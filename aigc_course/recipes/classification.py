@@ -1,4 +1,4 @@
-"""What the classifiers of images and of sounds have in common: targets, optimizer, test figures, card."""
+"""What the classifiers of images and of sounds have in common: targets, optimizer, test figures, card, data."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aigc_course.data.sets import AudioSet, ImageSet
+from aigc_course.errors import UsageError
 from aigc_course.files import write_json
 from aigc_course.losses.classification import categorical_nll
 from aigc_course.metrics.classification import confusion_matrix, most_confused
@@ -96,3 +98,21 @@ def write_card(run_dir: Path, evaluate: Callable[[dict[str, Any]], dict[str, flo
     path = run_dir / BEST
     tree = checkpoint.load(path, only=("config", "model", "ema", "step"))
     write_json(run_dir / "card.json", model_card(tree, path, evaluate(tree)))
+
+
+class NamesItsData(Protocol):
+    """A trained classifier that says what it learned from; both are empty where nobody knows."""
+
+    data_name: str
+    class_names: tuple[str, ...]
+
+
+def require_same_data(dataset: ImageSet | AudioSet, classifier: NamesItsData, what_to_do: str) -> None:
+    """Raise UsageError unless the classifier was trained on `dataset`, and so knows its classes."""
+    if classifier.data_name and classifier.data_name != dataset.name:
+        raise UsageError(f"the classifier was trained on {classifier.data_name}, not on {dataset.name}; {what_to_do}")
+    if classifier.class_names and classifier.class_names != dataset.class_names:
+        raise UsageError(
+            f"the classifier knows the classes {', '.join(classifier.class_names)}, but those of {dataset.name} are "
+            f"{', '.join(dataset.class_names)}; {what_to_do}"
+        )

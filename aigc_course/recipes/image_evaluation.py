@@ -25,6 +25,7 @@ from aigc_course.metrics import (
     precision_recall,
 )
 from aigc_course.models.image_classifier import ImageClassifier
+from aigc_course.recipes.classification import require_same_data
 from aigc_course.recipes.runs import Run
 from aigc_course.recipes.trained_classifier import NAME, TrainedClassifier, load_classifier
 
@@ -128,13 +129,7 @@ def require_fitting(dataset: ImageSet, classifier: TrainedClassifier) -> None:
             f"the classifier takes images of shape {classifier.image_shape}, but those of {dataset.name} are "
             f"{dataset.image_shape} (channels, height, width); {train_one}"
         )
-    if classifier.data_name and classifier.data_name != dataset.name:
-        raise UsageError(f"the classifier was trained on {classifier.data_name}, not on {dataset.name}; {train_one}")
-    if classifier.class_names and classifier.class_names != dataset.class_names:
-        raise UsageError(
-            f"the classifier knows the classes {', '.join(classifier.class_names)}, but those of {dataset.name} are "
-            f"{', '.join(dataset.class_names)}; {train_one}"
-        )
+    require_same_data(dataset, classifier, train_one)
 
 
 def _require_enough(n: int, images: Tensor, labels: Tensor | None, real_images: Tensor) -> None:

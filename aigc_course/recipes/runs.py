@@ -151,6 +151,19 @@ def checkpoint_path(run: "Run | str | Path") -> Path:
     raise CheckpointError(f"{path} holds no checkpoint ({BEST} or {LAST}); give the directory of a run")
 
 
+def checkpoint_of(recipe: str, run: "Run | str | Path") -> tuple[dict[str, Any], str]:
+    """The loaded checkpoint of a run of that recipe, and where it is.
+
+    Raises: CheckpointError when there is none, it is damaged, or the run is of another recipe.
+    """
+    path = checkpoint_path(run)
+    tree = checkpoint.load(path, only=("config", "model", "ema"))
+    found = tree["config"].get("recipe")
+    if found != recipe:
+        raise CheckpointError(f"{path} was made by {found!r}, not by {recipe!r}; give a run of {recipe}")
+    return tree, str(path)
+
+
 def profile_name(given: str | None) -> str:
     """`given`, else `AIGC_PROFILE`, else "quick". Raises: UsageError for another name."""
     name = given or os.environ.get("AIGC_PROFILE", "").strip() or "quick"

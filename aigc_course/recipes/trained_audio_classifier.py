@@ -13,8 +13,8 @@ from aigc_course.errors import UsageError
 from aigc_course.models.audio_classifier import AudioClassifier, AudioClassifierConfig
 from aigc_course.recipes.log_mel import log_mel
 from aigc_course.recipes.recipe import weights_of
-from aigc_course.recipes.runs import Run
-from aigc_course.recipes.trained_classifier import checkpoint_of, exact_convolutions, require_batch_size
+from aigc_course.recipes.runs import Run, checkpoint_of
+from aigc_course.recipes.trained_classifier import exact_convolutions, require_batch_size
 from aigc_course.training import checkpoint
 
 NAME = "audio-classifier"

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from aigc_course.config import from_dict
-from aigc_course.errors import CheckpointError, UsageError
+from aigc_course.errors import UsageError
 from aigc_course.models.image_classifier import ImageClassifier, ImageClassifierConfig
 from aigc_course.models.settings import shape_text
 from aigc_course.recipes.recipe import weights_of
-from aigc_course.recipes.runs import Run, checkpoint_path
+from aigc_course.recipes.runs import Run, checkpoint_of
 from aigc_course.training import checkpoint
 
 NAME = "image-classifier"
@@ -125,16 +125,6 @@ def from_tree(tree: dict[str, Any], where: str, device: torch.device | str = "cp
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     data = tree["config"]["data"]
     return TrainedClassifier(model.eval().requires_grad_(False), config, tuple(data["class_names"]), data["name"])
-
-
-def checkpoint_of(recipe: str, run: Run | str | Path) -> tuple[dict[str, Any], str]:
-    """The loaded checkpoint of a run of that recipe, and where it is. Raises: CheckpointError as `load_classifier`."""
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema"))
-    found = tree["config"].get("recipe")
-    if found != recipe:
-        raise CheckpointError(f"{path} was made by {found!r}, not by {recipe!r}; give a run of {recipe}")
-    return tree, str(path)
 
 
 def require_batch_size(batch_size: int) -> None:

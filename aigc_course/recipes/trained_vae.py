@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from aigc_course.data.sets import ImageSet
-from aigc_course.errors import CheckpointError
 from aigc_course.recipes import image_vae
 from aigc_course.recipes.recipe import load_set, weights_of
-from aigc_course.recipes.runs import Run, checkpoint_path
+from aigc_course.recipes.runs import Run, checkpoint_of
 from aigc_course.training import checkpoint
 
 
@@ -16,11 +15,7 @@ def load_vae(run: Run | str | Path) -> tuple[image_vae.AnyVAE, ImageSet]:
     Raises: CheckpointError when there is none, it is damaged, or the run is of another recipe; DataError when the data
         set is missing.
     """
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema"))
-    recipe = tree["config"].get("recipe")
-    if recipe != "image-vae":
-        raise CheckpointError(f"{path} was made by {recipe!r}, not by 'image-vae': it holds no VAE of images")
+    tree, where = checkpoint_of("image-vae", run)
     model = image_vae.rebuild(tree)
-    checkpoint.load_weights(model, weights_of(tree), str(path))
+    checkpoint.load_weights(model, weights_of(tree), where)
     return model.eval().requires_grad_(False), load_set(tree["config"]["settings"]["data"], ImageSet)

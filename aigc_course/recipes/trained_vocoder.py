@@ -12,8 +12,8 @@ from aigc_course.config import from_dict
 from aigc_course.errors import UsageError
 from aigc_course.models.vocoder import Vocoder, VocoderConfig
 from aigc_course.recipes.recipe import weights_of
-from aigc_course.recipes.runs import Run
-from aigc_course.recipes.trained_classifier import checkpoint_of, exact_convolutions
+from aigc_course.recipes.runs import Run, checkpoint_of
+from aigc_course.recipes.trained_classifier import exact_convolutions
 from aigc_course.training import checkpoint
 
 NAME = "vocoder"

@@ -9,16 +9,14 @@ from torch import Tensor
 from aigc_course.config import from_dict
 from aigc_course.data.batches import generator
 from aigc_course.data.sets import AudioSet
-from aigc_course.errors import CheckpointError
 from aigc_course.models.audio_vae import SpectrogramVAE
 from aigc_course.models.lengths import draw_lengths
 from aigc_course.recipes import audio_vae
 from aigc_course.recipes.recipe import load_set, weights_of
-from aigc_course.recipes.runs import Run, checkpoint_path
+from aigc_course.recipes.runs import Run, checkpoint_of
+from aigc_course.recipes.sound_vae import AT_ONCE
 from aigc_course.recipes.spectrogram_scale import Scale
 from aigc_course.training import checkpoint
-
-_AT_ONCE = 100  # sounds
 
 
 class TrainedVoice:
@@ -66,7 +64,7 @@ class TrainedVoice:
             where the model is told of them.
         """
         parts = []
-        for rows in torch.arange(len(waveforms)).split(_AT_ONCE):
+        for rows in torch.arange(len(waveforms)).split(AT_ONCE):
             told = [None if t is None else t[rows].to(self._device) for t in (labels, speakers)]
             x, n_frames = self.scale.spectrograms(waveforms[rows], lengths[rows])
             parts.append(self.model.encode(x.to(self._device), n_frames.to(self._device), *told))
@@ -80,12 +78,8 @@ def load_voice(run: Run | str | Path) -> tuple[TrainedVoice, AudioSet]:
     Raises: CheckpointError when there is none, it is damaged, or the run is of another recipe; DataError when the data
         set is missing.
     """
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema"))
-    recipe = tree["config"].get("recipe")
-    if recipe != "audio-vae":
-        raise CheckpointError(f"{path} was made by {recipe!r}, not by 'audio-vae': it holds no VAE of sounds")
+    tree, where = checkpoint_of("audio-vae", run)
     model = audio_vae.rebuild(tree)
-    checkpoint.load_weights(model, weights_of(tree), str(path))
+    checkpoint.load_weights(model, weights_of(tree), where)
     dataset = load_set(tree["config"]["settings"]["data"], AudioSet)
     return TrainedVoice(model.requires_grad_(False), tree["config"]["data"]), dataset

@@ -9,20 +9,15 @@ from torch.nn import functional as F
 from aigc_course import audio
 from aigc_course.data.batches import Batch, generator
 from aigc_course.data.sets import AudioSet
-from aigc_course.errors import UsageError
 from aigc_course.models.waveform_vae import WaveformVAE, WaveformVAEConfig
+from aigc_course.recipes.sound_vae import AT_ONCE, anyone, latents, told
 from aigc_course.recipes.spectrogram_scale import Sounds
-
-_AT_ONCE = 100  # sounds
 
 
 def windows(dataset: AudioSet, split: str, model_config: WaveformVAEConfig) -> Batch:
-    """A split: waveforms (N, n_samples) of peak 0.95 and, where there are several to choose from, labels, speakers."""
-    waveforms, _, labels = dataset.split(split)
-    waveforms = audio.normalise_peak(waveforms)
-    tensors = {"waveforms": F.pad(waveforms, (0, model_config.n_samples - waveforms.shape[1]))}
-    tensors |= {"labels": labels} if model_config.n_classes else {}
-    return tensors | ({"speakers": dataset.speakers[split]} if model_config.n_speakers else {})
+    """A split: waveforms (N, n_samples) of peak 0.95 and what the model is `told` of them."""
+    waveforms = audio.normalise_peak(dataset.waveforms[split])
+    return {"waveforms": F.pad(waveforms, (0, model_config.n_samples - waveforms.shape[1]))} | told(dataset, split)
 
 
 @torch.no_grad()
@@ -42,15 +37,12 @@ def sample_sounds(
     Returns: float32 on the CPU, every sound as long as the model's window, its silence included.
     Raises: UsageError when labels or speakers don't fit the model, or temperature is negative.
     """
-    if not temperature >= 0:
-        raise UsageError(f"temperature must be at least 0, but is {temperature}")
     device = next(model.parameters()).device
     count, source = len(labels), generator(seed, "sample", 0)
-    z = temperature * torch.randn((count, model.config.latent_dim), generator=source)
-    if speakers is None and model.config.n_speakers:
-        speakers = torch.randint(0, model.config.n_speakers, (count,), generator=source)
+    z = latents(count, model.config.latent_dim, temperature, source)
+    speakers = anyone(speakers, count, model.config.n_speakers, source)
     parts = []
-    for rows in torch.arange(count).split(_AT_ONCE):
+    for rows in torch.arange(count).split(AT_ONCE):
         what = labels[rows].to(device) if model.config.n_classes else None
         by_whom = None if speakers is None else speakers[rows].to(device)
         parts.append(model.decode(z[rows].to(device), what, by_whom).float().cpu())
@@ -69,7 +61,7 @@ def reconstructed(model: WaveformVAE, dataset: AudioSet, sample_rate_hz: int) ->
     device = next(model.parameters()).device
     tensors = windows(dataset, "test", model.config)
     parts = []
-    for rows in torch.arange(len(tensors["waveforms"])).split(_AT_ONCE):
+    for rows in torch.arange(len(tensors["waveforms"])).split(AT_ONCE):
         x, *conditions = (
             tensors[name][rows].to(device) if name in tensors else None for name in ("waveforms", "labels", "speakers")
         )

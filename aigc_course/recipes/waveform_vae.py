@@ -14,7 +14,6 @@ recognises as often as by chance, 11.3 ± 1.3 %. Both are nearly all right with 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -24,23 +23,21 @@ from torch import Tensor, nn
 from aigc_course import config
 from aigc_course.audio import SpectrogramConfig, log_spectrogram
 from aigc_course.data import dtmf_digits
-from aigc_course.data.batches import Batch, TensorBatches, generator
+from aigc_course.data.batches import Batch, TensorBatches
 from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import AudioSet
 from aigc_course.losses.reconstruction import gaussian_nll
 from aigc_course.losses.variational import kl_standard_normal, negative_elbo
 from aigc_course.models.waveform_vae import WaveformVAE, WaveformVAEConfig
 from aigc_course.recipes.audio_evaluation import GivenAudioClassifier, audio_classifier_of, speech_quality
-from aigc_course.recipes.audio_vae import asked_in_turn
-from aigc_course.recipes.audio_vae_model import several
-from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.recipe import Job, Recipe, load_set, weights_of
+from aigc_course.recipes.sound_vae import asked_in_turn, described, dialled, held_out_terms, longest_sound, several
 from aigc_course.recipes.trained_audio_classifier import NAME as CLASSIFIER
 from aigc_course.recipes.waveform_samples import reconstructed, sample_sounds, windows
 from aigc_course.recipes.waveform_vae_settings import PRESETS, Likelihood, WaveformVAESettings, profile
 from aigc_course.training import Runtime, Session, fit
+from aigc_course.training.loop import StepFunction
 
-_AT_ONCE = 100  # sounds, where there is no gradient
 _STEP_DB = 20.0  # one unit of the spectrograms
 
 
@@ -77,12 +74,6 @@ def train(job: Job) -> Session:
     size, seed, rank, world = loop.batch_size, loop.seed, runtime.rank, runtime.world
     stream = TensorBatches(windows(dataset, "train", model_config), size, seed=seed, rank=rank, world=world)
     step = partial(elbo_step, likelihood=settings.likelihood, spectrogram=spectrogram)
-    data = {
-        "name": dataset.name,
-        "class_names": list(dataset.class_names),
-        "speaker_names": list(dataset.speaker_names),
-        "sample_rate_hz": dataset.sample_rate_hz,
-    }
     return fit(
         model,
         torch.optim.Adam(model.parameters(), lr=settings.learning_rate),
@@ -92,7 +83,7 @@ def train(job: Job) -> Session:
         runtime=runtime,
         run_dir=job.run_dir,
         resume=job.resume,
-        config=job.config(model=model_config, data=data),
+        config=job.config(model=model_config, data=described(dataset)),
         evaluate=lambda m: {
             f"validation_{name}": value
             for name, value in held_out_elbo(
@@ -106,11 +97,9 @@ def train(job: Job) -> Session:
 
 def fitting_model(settings: WaveformVAESettings, dataset: AudioSet) -> WaveformVAEConfig:
     """The settings' model for sounds as long as the longest, at most max_seconds, at least two windows of the FFT."""
-    longest = max(int(lengths.max()) for lengths in dataset.lengths.values())
-    n_samples = min(longest, round(settings.max_seconds * dataset.sample_rate_hz))
     return dataclasses.replace(
         settings.model,
-        n_samples=max(n_samples, 2 * settings.spectrogram.n_fft),
+        n_samples=longest_sound(dataset, settings.max_seconds, settings.spectrogram.n_fft),
         n_classes=several(dataset.class_names),
         n_speakers=several(dataset.speaker_names),
     )
@@ -121,20 +110,13 @@ def held_out_elbo(
     model_config: WaveformVAEConfig,
     dataset: AudioSet,
     split: str,
-    step: Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]],
+    step: StepFunction,
     runtime: Runtime,
     limit: int | None = None,
 ) -> dict[str, float]:
-    """Negative ELBO (`loss`) and its terms per sound of a split's first `limit` sounds, always by the same noise."""
-    tensors = {name: tensor[:limit] for name, tensor in windows(dataset, split, model_config).items()}
-
-    def batches() -> Iterator[Batch]:
-        for number, rows in enumerate(torch.arange(len(tensors["waveforms"])).split(_AT_ONCE)):
-            source = generator(0, f"held-out/{split}", number)
-            noise = torch.randn((len(rows), model_config.latent_dim), generator=source)
-            yield {name: tensor[rows] for name, tensor in tensors.items()} | {"noise": noise}
-
-    return mean_metrics(model, batches(), step, runtime)
+    """Negative ELBO (`loss`) and its terms per sound of a split's first `limit` sounds, in nats."""
+    sounds = {name: tensor[:limit] for name, tensor in windows(dataset, split, model_config).items()}
+    return held_out_terms(model, sounds, model_config.latent_dim, split, step, runtime)
 
 
 def rebuild(tree: dict[str, Any]) -> WaveformVAE:
@@ -165,8 +147,7 @@ def evaluate(tree: dict[str, Any], given: GivenAudioClassifier | None = None) ->
     sounds = sample_sounds(model, rate, labels, seed=settings.loop.seed, speakers=speakers)
     again, real_labels = reconstructed(model, dataset, rate), dataset.labels["test"]
     if dataset.name == dtmf_digits.NAME:
-        grades = dtmf_digits.grade(sounds.waveforms, labels)
-        result |= {name: cast(float, grades[name]) for name in ("label_accuracy", "decoded_rate")}
+        result |= dialled(sounds.waveforms, labels)
         of_real = dtmf_digits.grade(again.waveforms, real_labels)["label_accuracy"]
         result["reconstruction_accuracy"] = cast(float, of_real)
     if classifier:

@@ -2,7 +2,6 @@
 
 import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from aigc_course.audio import SpectrogramConfig, log_spectrogram
+from aigc_course.audio import SpectrogramConfig, log_spectrogram, wav_bytes
 from aigc_course.data import dtmf_digits
 from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
@@ -206,15 +205,6 @@ class SoundExplorer(LatentSliders):
 def _filled(waveform: Tensor, least: int) -> Tensor:
     """The sound (T,), with silence after it up to `least` samples."""
     return pad(waveform, (0, max(0, least - len(waveform))))
-
-
-def wav_bytes(waveform: Tensor, sample_rate_hz: int) -> bytes:
-    """A sound (T,) in [-1, 1] as the bytes of a WAV file (16 bit, mono)."""
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, waveform.clamp(-1, 1).numpy(), sample_rate_hz, format="WAV", subtype="PCM_16")
-    return file.getvalue()
 
 
 def _require_fitting(voice: Voice, dataset: AudioSet, classifier: TrainedAudioClassifier | None) -> None:

@@ -12,7 +12,7 @@ from aigc_course.data.sets import AudioSet
 from aigc_course.errors import UsageError
 from aigc_course.models.audio_vae import SpectrogramVAE
 from aigc_course.models.lengths import length_nll, own_frames
-from aigc_course.recipes import audio_vae
+from aigc_course.recipes import audio_vae, sound_vae
 from aigc_course.recipes.audio_samples import draw_spectrograms, sample_sounds
 from aigc_course.recipes.recipe import weights_of
 from aigc_course.training import LoopSettings, Runtime, checkpoint
@@ -183,10 +183,10 @@ def test_speakers_condition_the_sounds() -> None:
 
 
 def test_everybody_is_asked_for_every_word_equally_often() -> None:
-    labels, speakers = audio_vae.asked_in_turn(12, spoken())
+    labels, speakers = sound_vae.asked_in_turn(12, spoken())
     assert speakers is not None
     assert torch.bincount(2 * labels + speakers).tolist() == [3, 3, 3, 3]
-    assert audio_vae.asked_in_turn(20, make_dtmf_digits(20, 10, 10))[1] is None
+    assert sound_vae.asked_in_turn(20, make_dtmf_digits(20, 10, 10))[1] is None
 
 
 @pytest.mark.parametrize(("n_samples", "max_frames"), [(1500, 24), (9000, 63), (100, 9)])
