@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from aigc_course.errors import UsageError
 from aigc_course.losses.tensors import at_least_float32, require_range
-from aigc_course.models.conditioning import one_hot, require_shape
+from aigc_course.models.conditioning import require_shape, word_and_voice
 from aigc_course.models.lengths import own_frames
 from aigc_course.models.settings import require_at_least, require_class_count
 from aigc_course.models.vae import initialise_relu_network, initialise_small, sample_latent
@@ -150,10 +150,7 @@ class SpectrogramVAE(nn.Module):
         )
 
     def _condition(self, labels: Tensor | None, speakers: Tensor | None, like: Tensor) -> Tensor:
-        """(B, n_classes + n_speakers): both one-hot vectors side by side."""
-        said = one_hot(labels, self.config.n_classes, like=like)
-        by_whom = one_hot(speakers, self.config.n_speakers, like=like, name="speakers")
-        return torch.cat([said, by_whom], dim=1)
+        return word_and_voice(labels, speakers, self.config.n_classes, self.config.n_speakers, like=like)
 
     def _require_lengths(self, n_frames: Tensor, like: Tensor) -> None:
         if tuple(n_frames.shape) != (len(like),):

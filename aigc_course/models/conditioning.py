@@ -42,6 +42,14 @@ def one_hot(labels: Tensor | None, n_classes: int, like: Tensor, name: str = "la
     return F.one_hot(require_labels(labels, n_classes, like.shape[0], name), n_classes).to(like.dtype)
 
 
+def word_and_voice(
+    labels: Tensor | None, speakers: Tensor | None, n_classes: int, n_speakers: int, like: Tensor
+) -> Tensor:
+    """What is said and by whom, both as `one_hot`, side by side: (B, n_classes + n_speakers)."""
+    said = one_hot(labels, n_classes, like=like)
+    return torch.cat([said, one_hot(speakers, n_speakers, like=like, name="speakers")], dim=1)
+
+
 def beside_class(z: Tensor, labels: Tensor | None, embedding: nn.Embedding | None) -> Tensor:
     """z (B, D) beside its class's vector (B, E): (B, D + E). Without an embedding, z alone.
 

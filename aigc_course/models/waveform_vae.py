@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aigc_course.losses.tensors import at_least_float32
-from aigc_course.models.conditioning import one_hot, require_shape
+from aigc_course.models.conditioning import require_shape, word_and_voice
 from aigc_course.models.settings import require_at_least, require_class_count
 from aigc_course.models.vae import initialise_relu_network, initialise_small, sample_latent
 
@@ -123,7 +123,4 @@ class WaveformVAE(nn.Module):
         return WaveformVAEOutput(mean=mean, log_sigma2=self.log_sigma2.clone(), mu=mu, logvar=logvar, z=z)
 
     def _condition(self, labels: Tensor | None, speakers: Tensor | None, like: Tensor) -> Tensor:
-        """(B, n_classes + n_speakers): both one-hot vectors side by side."""
-        said = one_hot(labels, self.config.n_classes, like=like)
-        by_whom = one_hot(speakers, self.config.n_speakers, like=like, name="speakers")
-        return torch.cat([said, by_whom], dim=1)
+        return word_and_voice(labels, speakers, self.config.n_classes, self.config.n_speakers, like=like)

@@ -122,14 +122,14 @@ class BlindTest(Explorer):
         elif not self.finished:
             self._choices.append(name)  # type: ignore[arg-type]  # the other buttons are the choices
 
-    def judged_by(self, judge: Callable[[int, int], float]) -> Preferences:
+    def judged_by(self, judge: Callable[[int], float]) -> Preferences:
         """Let a program judge all pairs that are left: what it says is how much better A's example is than B's.
 
-        Args: judge: takes the places of the two examples in `a` and `b`; above 0 prefers A, below 0 B, 0 neither.
+        Args: judge: takes the place of the pair's examples in `a` and `b`; above 0 prefers A, below 0 B, 0 neither.
         """
         while not self.finished:
             place = self._order[len(self._choices)]
-            better, a_is_left = judge(place, place), self._a_is_left[len(self._choices)]
+            better, a_is_left = judge(place), self._a_is_left[len(self._choices)]
             side: Choice = "left" if (better > 0) == a_is_left else "right"
             self._choices.append("neither" if better == 0 else side)
         self.redraw()

@@ -16,7 +16,7 @@ def pictures(value, count=N):
 
 
 def brighter_of(a, b):
-    return lambda i, j: (a[i].mean() - b[j].mean()).item()
+    return lambda place: (a[place].mean() - b[place].mean()).item()
 
 
 def test_choices_are_counted_for_whoever_stood_there():
@@ -59,7 +59,7 @@ def test_names_are_hidden_until_the_end():
         return " ".join(text.get_text() for ax in test.figure.axes[:2] for text in (*ax.texts, ax.title))
 
     assert "the model" not in shown() and "a text" in shown() and "another" in shown()
-    test.judged_by(lambda _i, _j: 1.0)
+    test.judged_by(lambda _place: 1.0)
     assert "the model" in shown() and "the other" in shown()
 
 
@@ -95,14 +95,14 @@ def test_a_judge_who_always_takes_one_side_shows_nothing_of_the_models():
 
 def test_undecided_judges_give_no_share():
     test = BlindTest(pictures(0.0, 3), pictures(0.0, 3), names=("one", "other"))
-    test.judged_by(lambda _i, _j: 0.0)
+    test.judged_by(lambda _place: 0.0)
     assert test.preferences.neither == 3 and "No pair was decided" in test.readout
 
 
 def test_beginning_again_deals_anew_and_the_seed_decides():
     one, same = (BlindTest(pictures(-1.0), pictures(1.0), names=("a", "b"), seed=5) for _ in range(2))
     assert one._a_is_left == same._a_is_left and one._order == same._order
-    one.judged_by(lambda _i, _j: 1.0)
+    one.judged_by(lambda _place: 1.0)
     one.pressed("again")
     one.redraw()
     assert not one.finished and one._a_is_left != same._a_is_left and one.readout.startswith("Pair 1")
@@ -111,8 +111,8 @@ def test_beginning_again_deals_anew_and_the_seed_decides():
 def test_each_pair_is_shown_once():
     values = torch.linspace(-1, 1, N)[:, None, None, None].expand(N, 1, 4, 4)
     seen = []
-    BlindTest(values, values, names=("a", "b")).judged_by(lambda i, j: float(seen.append((i, j)) is None))
-    assert sorted(seen) == [(i, i) for i in range(N)]
+    BlindTest(values, values, names=("a", "b")).judged_by(lambda place: float(seen.append(place) is None))
+    assert sorted(seen) == list(range(N))
 
 
 @pytest.mark.parametrize(
