@@ -1,9 +1,12 @@
 """`aigc-course progress`."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from aigc_course.errors import UsageError
 
 if TYPE_CHECKING:
     from aigc_course.exercises.summary import ProgressReport
@@ -11,10 +14,14 @@ if TYPE_CHECKING:
 
 def progress(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a summary to keep: one web page.")] = None,
+    name: Annotated[str, typer.Option(help="With --html: your name, to stand in it.")] = "",
     reset: Annotated[bool, typer.Option("--reset", help="Forget all progress, after a question.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --reset: do not ask.")] = False,
 ) -> None:
-    """Show which exercises you passed, when, and with how many tries and hints."""
+    """Show where you are, which exercises you passed, when, and with how many tries and hints."""
+    if name and html is None:
+        raise UsageError("--name stands in the summary alone; add --html summary.html")
     if reset:
         _reset(yes)
         return
@@ -22,6 +29,12 @@ def progress(
     from aigc_course.exercises.summary import report
 
     found = report(all_exercises().values())
+    if html is not None:
+        from aigc_course.exercises.transcript import write_transcript
+
+        write_transcript(html, found, name)
+        typer.echo(f"Wrote {html}.")
+        return
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return
@@ -69,3 +82,7 @@ def _print_tables(found: "ProgressReport", console: object) -> None:
             exercises.add_row(item.sign, item.exercise.title, item.notes, style=styles.get(item.entry.status))
         console.print()
         console.print(exercises)
+    if found.standing:
+        console.print()
+        console.print(found.standing.title, style="bold", highlight=False, markup=False)
+        console.print(str(found.standing).partition("\n")[2], highlight=False, markup=False)

@@ -7,9 +7,10 @@ from typing import Any
 
 from aigc_course.errors import CourseError
 from aigc_course.exercises import record
+from aigc_course.exercises.outline import Outline, outlines
 from aigc_course.exercises.record import Entry
 from aigc_course.exercises.spec import Exercise
-from aigc_course.paths import course_root
+from aigc_course.exercises.standing import Standing, goals_html, standing
 
 _SIGNS = {"not started": "○", "failed": "✗", "passed": "✓"}
 COLUMNS = ("notebook", "passed", "stars", "minutes", "tries", "hints", "last pass")
@@ -76,10 +77,12 @@ class NotebookRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressReport:
-    """All notebooks that have exercises, and all exercises."""
+    """All notebooks that have exercises, all exercises, and where that leaves the learner."""
 
     notebooks: tuple[NotebookRow, ...]
     exercises: tuple[ExerciseRow, ...]
+    outlines: dict[str, Outline]  # by the notebook's number
+    standing: Standing | None  # None without exercises
 
     @property
     def headline(self) -> str:
@@ -93,29 +96,39 @@ class ProgressReport:
             | asdict(row.entry)
             for row in self.exercises
         }
+        next_exercise = self.standing.next if self.standing else None
         return {
             "file": str(record.progress_file()),
-            "notebooks": [asdict(row) for row in self.notebooks],
+            "next": next_exercise.id if next_exercise else None,
+            "notebooks": [asdict(row) | self._told(row.number) for row in self.notebooks],
             "exercises": exercises,
         }
+
+    def _told(self, number: str) -> dict[str, Any]:
+        outline = self.outlines.get(number)
+        return {"title": outline.title, "goals": outline.goals, "takes": outline.takes} if outline else {}
 
     def __str__(self) -> str:
         lines = _aligned([COLUMNS, *(row.cells for row in self.notebooks)])
         begun = [row for row in self.exercises if row.notes]
         titles = _aligned([(row.sign, row.exercise.title) for row in begun])
         details = [f"{title}  {row.notes}" for title, row in zip(titles, begun, strict=True)]
-        return "\n".join([self.headline, "", *lines, *([""] if details else []), *details])
+        panel = ["", str(self.standing)] if self.standing else []
+        return "\n".join([self.headline, "", *lines, *([""] if details else []), *details, *panel])
 
     def to_html(self) -> str:
-        """A table that needs no style sheet, in the page's own colours."""
+        """Where the learner is, and tables; needs no style sheet, keeps the page's own colours."""
         head = "".join(f'<th style="{_CELL}">{name}</th>' for name in COLUMNS)
         notebooks = "".join(_html_row(row) for row in self.notebooks)
         exercises = "".join(_html_exercise(row) for row in self.exercises)
+        taught = "".join(_html_outline(outline) for outline in self.outlines.values())
         return (
             f'<div style="line-height: 1.4"><b>{html.escape(self.headline)}</b>'
+            f"{self.standing.to_html() if self.standing else ''}"
             f'<table style="{_TABLE}"><tr style="{_ROW}">{head}</tr>'
             f"{notebooks}</table><details><summary>Exercise by exercise</summary>"
-            f'<table style="{_TABLE}">{exercises}</table></details></div>'
+            f'<table style="{_TABLE}">{exercises}</table></details>'
+            f"<details><summary>What each notebook teaches</summary>{taught}</details></div>"
         )
 
 
@@ -124,12 +137,12 @@ def report(exercises: Iterable[Exercise]) -> ProgressReport:
     entries = record.read()
     rows = tuple(ExerciseRow(exercise=item, entry=entries.get(item.id, Entry())) for item in exercises)
     numbers = dict.fromkeys(_number(row) for row in rows)
-    names = _notebook_names()
+    told = outlines()
     notebooks = tuple(
-        _added_up(number, names.get(number, number), [row for row in rows if _number(row) == number])
-        for number in numbers
+        _added_up(number, _name(number, told), [row for row in rows if _number(row) == number]) for number in numbers
     )
-    return ProgressReport(notebooks=notebooks, exercises=rows)
+    at = standing([(row.exercise, row.entry) for row in rows])
+    return ProgressReport(notebooks=notebooks, exercises=rows, outlines=told, standing=at)
 
 
 def report_text(exercises: Iterable[Exercise]) -> str:
@@ -170,10 +183,9 @@ def _number(row: ExerciseRow) -> str:
     return row.exercise.id.split(".")[0]
 
 
-def _notebook_names() -> dict[str, str]:
-    """The notebooks of the checkout by number: "02" -> "02 losses and gradient descent"; empty elsewhere."""
-    files = sorted((course_root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    return {path.stem[:2]: path.stem.replace("_", " ") for path in files}
+def _name(number: str, told: dict[str, Outline]) -> str:
+    """02 losses and gradient descent, or the number alone outside a checkout."""
+    return told[number].file.removesuffix(".ipynb").replace("_", " ") if number in told else number
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -203,3 +215,9 @@ def _html_exercise(row: ExerciseRow) -> str:
     stars = "★" * row.exercise.stars + "☆" * (3 - row.exercise.stars)
     texts = (f"{row.sign} {row.exercise.title}", stars, row.notes)
     return f'<tr style="{_ROW}">' + "".join(f'<td style="{_CELL}">{html.escape(text)}</td>' for text in texts) + "</tr>"
+
+
+def _html_outline(outline: Outline) -> str:
+    title = html.escape(f"{outline.number} · {outline.title}")
+    takes = html.escape(f"It takes {outline.takes}.") if outline.takes else ""
+    return f'<div style="margin-top: 0.5em"><b>{title}</b><br>{takes}{goals_html(outline)}</div>'

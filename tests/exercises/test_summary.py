@@ -47,7 +47,7 @@ def test_text_and_html_say_the_same(some_progress):
 
 
 def test_an_exercise_without_a_trace_is_not_listed_in_the_text(some_progress):
-    assert "02.2" not in repr(progress())
+    assert "○ 02.2" not in repr(progress())
     assert "○ 02.2" in progress().to_html()
 
 
