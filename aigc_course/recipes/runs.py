@@ -201,8 +201,14 @@ def _newest_classifier(recipe: Recipe, tree: dict[str, Any]) -> Path | None:
     data = tree["config"]["data"]
     cards = sorted((runs_dir() / recipe.classifier).glob("*/card.json"), key=lambda path: path.stat().st_mtime)
     for path in reversed(cards):
-        card = json.loads(path.read_text(encoding="utf-8"))
-        if (card["data"]["name"], card["class_names"]) == (data["name"], data["class_names"]):
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+            of_data = card["data"]["name"], card["class_names"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise CheckpointError(
+                f"{path} is no card of a model ({error}); name a classifier, or delete {path.parent} and train it anew"
+            ) from error
+        if of_data == (data["name"], data["class_names"]):
             return path.parent
     return None
 

@@ -78,7 +78,12 @@ def test_only_finished_classifiers_on_the_same_data_are_found(monkeypatch, tmp_p
     assert newest_classifier(run) is None
     classifier = aigc.train("image-classifier", profile="smoke", data="digits")
     assert newest_classifier(run) == newest_classifier(run.directory) == classifier.directory
-    (classifier.directory / "card.json").unlink()
+    card = classifier.directory / "card.json"
+    for damaged in ("{", "[]", "{}", '{"data": "digits"}'):
+        card.write_text(damaged, encoding="utf-8")
+        with pytest.raises(CheckpointError, match=r"card\.json is no card of a model .*delete .* and train it anew"):
+            newest_classifier(run)
+    card.unlink()
     assert newest_classifier(run) is None
     assert newest_classifier(classifier) is None
 
