@@ -195,13 +195,17 @@ def write_wav(path: str | Path, waveform: Tensor, sample_rate_hz: int, *, commen
         file.write(samples)
 
 
-def wav_bytes(waveform: Tensor, sample_rate_hz: int) -> bytes:
+def wav_bytes(waveform: Tensor, sample_rate_hz: int, *, comment: str = "") -> bytes:
     """A mono waveform (T,) as the bytes of a 16-bit WAV file, for a player; what is beyond full scale is cut off."""
     import soundfile
 
-    file = io.BytesIO()
-    soundfile.write(file, waveform.clamp(-1, 1).numpy(), sample_rate_hz, format="WAV", subtype="PCM_16")
-    return file.getvalue()
+    content = io.BytesIO()
+    form = {"samplerate": sample_rate_hz, "channels": 1, "format": "WAV", "subtype": "PCM_16"}
+    with soundfile.SoundFile(content, "w", **form) as file:
+        if comment:
+            file.comment = comment
+        file.write(waveform.clamp(-1, 1).numpy())
+    return content.getvalue()
 
 
 def read_wav(path: str | Path) -> tuple[Tensor, int]:

@@ -69,8 +69,17 @@ class GeneratedImages(Sequence[torch.Tensor]):
         """Write all images as one PNG, ten to a row; a text chunk says who made them."""
         path = _with_suffix(path, ".png")
         with atomic_write(path) as temporary:
-            temporary.write_bytes(_png(_grid(self.tensor), generated_note(self.made_by)))
+            temporary.write_bytes(self.to_png())
         return path
+
+    def to_png(self) -> bytes:
+        """The bytes of the file that `save` writes."""
+        return _png(_grid(self.tensor), generated_note(self.made_by))
+
+    def to_pngs(self) -> list[bytes]:
+        """Each image as the bytes of a PNG file of its own; a text chunk says who made it."""
+        note = generated_note(self.made_by)
+        return [_png(image, note) for image in self.tensor]
 
     def _repr_html_(self) -> str:
         side = max(_SHOWN_SIDE, self.tensor.shape[-1])
@@ -111,6 +120,10 @@ class GeneratedAudio:
         path = _with_suffix(path, ".wav")
         write_wav(path, self.waveform, self.sample_rate_hz, comment=generated_note(self.made_by))
         return path
+
+    def to_wav(self) -> bytes:
+        """The bytes of the file that `save` writes."""
+        return wav_bytes(self.waveform, self.sample_rate_hz, comment=generated_note(self.made_by))
 
     def _repr_html_(self) -> str:
         caption = html.escape(self.caption or f"{self.seconds:.2f} s")
