@@ -406,7 +406,8 @@ def job_commands(job, root, python, extra):
         "test-slow": [pytest + ["-m", "slow and not gpu"] + extra],
         "lint": [[python, "-m", "ruff", "check"], [python, "-m", "ruff", "format", "--check"], [python, "-m", "mypy"]],
         "lab": [
-            [python, "-m", "jupyterlab", "--ServerApp.root_dir=" + os.path.join(root, "notebooks"),
+            [python, "-m", "aigc_course.cli", "notebooks"],  # the learner's own copies, which no upgrade writes over
+            [python, "-m", "jupyterlab", "--ServerApp.root_dir=" + os.path.join(root, "my_notebooks"),
              "--LabApp.default_url=/lab/tree/00_welcome.ipynb"] + extra
         ],
     }  # fmt: skip

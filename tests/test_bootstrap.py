@@ -363,8 +363,10 @@ def test_every_job_has_commands(bootstrap: ModuleType) -> None:
     for job in set(bootstrap.JOBS) - {"lock", "clean"}:
         for command in bootstrap.job_commands(job, "/course", "/course/.venv/bin/python", []):
             assert command[:2] == ["/course/.venv/bin/python", "-m"]
-    lab = bootstrap.job_commands("lab", "/course", "python", ["--no-browser"])[0]
-    assert lab[-1] == "--no-browser" and f"--ServerApp.root_dir={os.path.join('/course', 'notebooks')}" in lab
+    copies, lab = bootstrap.job_commands("lab", "/course", "python", ["--no-browser"])
+    assert copies[-1] == "notebooks", "the learner's copies are made before JupyterLab opens them"
+    assert lab[-1] == "--no-browser" and f"--ServerApp.root_dir={os.path.join('/course', 'my_notebooks')}" in lab
+    assert "--LabApp.default_url=/lab/tree/00_welcome.ipynb" in lab
 
 
 def test_the_makefile_has_the_same_jobs(bootstrap: ModuleType) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from aigc_course.cli import course, data, doctor, generate, progress, train
+from aigc_course.cli import course, data, doctor, export, generate, notebooks, progress, serve, train
 from aigc_course.errors import CourseError, CourseWarning
 from aigc_course.files import explain_os_errors
 
@@ -24,7 +24,13 @@ app = typer.Typer(
 app.command()(train.train)
 app.command()(train.evaluate)
 app.command()(generate.generate)
+app.command()(export.export)
+app.command()(export.card)
+app.command()(serve.serve)
 app.add_typer(data.app, name="data")
+app.command()(notebooks.notebooks)
+app.command()(notebooks.diff)
+app.command()(notebooks.reset)
 app.command()(progress.progress)
 app.command()(doctor.doctor)
 app.command()(course.course)
