@@ -28,11 +28,9 @@ def run(capsys: pytest.CaptureFixture, *arguments: str) -> tuple[int, str]:
 
 
 def test_an_upgrade_as_a_learner_sees_it(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert run(capsys, "diff", "00") == (
-        2,
-        "error: you have no copy of 00_a.ipynb yet; `aigc-course notebooks` makes one\n",
-    )
-    assert "1 notebooks are new" in run(capsys, "notebooks")[1]
+    status, out = run(capsys, "diff", "00")
+    assert status == 2 and "you have no copy of 00_a.ipynb yet; `aigc-course notebooks` makes one" in out
+    assert f"New in {mine.parent}, yours to change: 00_a.ipynb." in run(capsys, "notebooks")[1]
     assert "up to date" in run(capsys, "notebooks")[1]
     assert "the same cells" in run(capsys, "diff", "00")[1]
     write(mine.parent, mine.name, "# A", "x = 10", "y = 2")
