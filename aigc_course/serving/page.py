@@ -1,0 +1,131 @@
+"""The page for people: a tab for each kind of model, over the same queue and limits as the JSON API."""
+
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from aigc_course.serving.models import ServedModel
+from aigc_course.serving.service import Service
+from aigc_course.serving.visits import audio_handler, images_handler, text_handler
+
+_FONTS = ("Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")  # those of the system: no download
+_ALL, _ANYONE = "each in turn", "anyone"
+_CSS = """
+.made {display: grid; grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)); gap: 8px}
+.made figure {margin: 0; text-align: center; font-size: 0.8em}
+.made img {width: 100%; image-rendering: pixelated; border-radius: 4px}
+audio {width: 100%}
+"""
+
+
+def mount_page(app: FastAPI, service: Service) -> None:
+    """Put the page at `/`. Behind it is Gradio's own queue, without a limit: the service's is the one that counts."""
+    with gr.Blocks(title="aigc-course", analytics_enabled=False) as page:
+        gr.Markdown("# Made by models\nEverything on this page is AI-generated. Nothing that you type is kept.")
+        with gr.Tabs():
+            for kind, build in (("text", _text_tab), ("images", _images_tab), ("audio", _audio_tab)):
+                if models := [model for model in service.models.values() if model.kind == kind]:
+                    build(service, models)
+    page.queue(default_concurrency_limit=None, api_open=False)
+    gr.mount_gradio_app(
+        app,
+        page,
+        "/",
+        theme=gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=("ui-monospace", "Consolas", "monospace")),
+        css=_CSS,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        max_file_size=1,  # nothing here takes a file
+    )
+
+
+def _text_tab(service: Service, models: list[ServedModel]) -> None:
+    limits = service.limits
+    with gr.Tab("Text"), gr.Row():
+        with gr.Column():
+            model = _model_choice(models)
+            prompt = gr.Textbox(label="The text begins with", lines=3, max_length=limits.prompt_characters)
+            length = gr.Slider(1, limits.text_characters, 200, step=1, label="Characters at most")
+            temperature = gr.Slider(0, 2, 1, step=0.05, label="Temperature (0: always the likeliest)")
+            top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top p (share of the probability to choose from)")
+            seed = _seed()
+            button = gr.Button("Write", variant="primary")
+            stop = gr.Button("Stop")
+        with gr.Column():
+            text = gr.Textbox(label="Text", lines=10, interactive=False)
+            note = gr.Markdown()
+    inputs = [model, prompt, length, temperature, top_p, seed]
+    event = _on([button.click, prompt.submit], text_handler(service), inputs, [text, note])
+    stop.click(None, cancels=[event])
+    model.change(lambda name: gr.Dropdown(info=_about(service.models[name])), model, model, api_visibility="private")
+
+
+def _images_tab(service: Service, models: list[ServedModel]) -> None:
+    with gr.Tab("Images"), gr.Row():
+        with gr.Column():
+            model = _model_choice(models)
+            number = gr.Slider(1, service.limits.images, min(20, service.limits.images), step=1, label="Images")
+            label = _choice("Class", models[0].class_names, _ALL)
+            seed = _seed()
+            button = gr.Button("Paint", variant="primary")
+        with gr.Column():
+            grid = gr.HTML(label="Images", elem_id="images")
+            note = gr.Markdown()
+    _on([button.click], images_handler(service), [model, number, label, seed], [grid, note])
+
+    def known(name: str) -> tuple[Any, Any]:
+        chosen = service.models[name]
+        return gr.Dropdown(info=_about(chosen)), _choice("Class", chosen.class_names, _ALL)
+
+    model.change(known, model, [model, label], api_visibility="private")
+
+
+def _audio_tab(service: Service, models: list[ServedModel]) -> None:
+    with gr.Tab("Sound"), gr.Row():
+        with gr.Column():
+            model = _model_choice(models)
+            label = _choice("Word", models[0].class_names, _ALL)
+            speaker = _choice("Speaker", models[0].speaker_names, _ANYONE)
+            temperature = gr.Slider(0, 2, 1, step=0.05, label="Temperature (0: the most typical sound)")
+            seed = _seed()
+            button = gr.Button("Speak", variant="primary")
+        with gr.Column():
+            player = gr.HTML(label="Sound", elem_id="sound")
+            note = gr.Markdown()
+    _on([button.click], audio_handler(service), [model, label, speaker, temperature, seed], [player, note])
+
+    def known(name: str) -> tuple[Any, Any, Any]:
+        chosen = service.models[name]
+        word = _choice("Word", chosen.class_names, _ALL)
+        return gr.Dropdown(info=_about(chosen)), word, _choice("Speaker", chosen.speaker_names, _ANYONE)
+
+    model.change(known, model, [model, label, speaker], api_visibility="private")
+
+
+def _on(triggers: list[Any], handler: Any, inputs: list[Any], outputs: list[Any]) -> Any:
+    """Let a press or Enter call the handler. It gets raw values: the service checks them as those of the JSON API."""
+    return gr.on(triggers, handler, inputs, outputs, preprocess=False, show_progress="hidden", api_visibility="private")
+
+
+def _model_choice(models: list[ServedModel]) -> Any:
+    names = [model.name for model in models]
+    return gr.Dropdown(names, value=names[0], label="Model", info=_about(models[0]), interactive=True)
+
+
+def _about(model: ServedModel) -> str:
+    """What one should know of a model before one uses it."""
+    card = model.card
+    return f"{card['recipe']}, profile {card['profile']}, trained on {card['data']} ({card['licence']})"
+
+
+def _choice(label: str, names: tuple[str, ...], nothing: str) -> Any:
+    """One of the names, or none of them; not shown where there are no names."""
+    choices = [(nothing, ""), *((name, name) for name in names)]
+    return gr.Dropdown(choices, value="", label=label, visible=bool(names), interactive=True)
+
+
+def _seed() -> Any:
+    return gr.Number(None, label="Seed", placeholder="empty: a new one each time", precision=0)
