@@ -11,6 +11,7 @@ from aigc_course.config import from_dict
 from aigc_course.errors import CheckpointError
 from aigc_course.generators.makers import ImageGenerator, TextGenerator
 from aigc_course.generators.speaking import AudioGenerator, DrawSounds
+from aigc_course.generators.weights import is_weights_folder, read_weights
 from aigc_course.recipes import (
     RECIPES,
     Run,
@@ -32,13 +33,16 @@ AnyGenerator = TextGenerator | ImageGenerator | AudioGenerator
 
 
 def load_generator(run: Run | str | Path) -> AnyGenerator:
-    """The generator in a run: a `Run`, its directory, or a checkpoint file.
+    """The generator in a run: a `Run`, its directory, a checkpoint file, or a folder of exported weights.
 
     Raises: CheckpointError when there is none, it is damaged, it generates nothing (a classifier), or a recipe made it
         that this version lacks.
     """
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema"))
+    if not isinstance(run, Run) and is_weights_folder(run):
+        path, tree = Path(run), read_weights(run)
+    else:
+        path = checkpoint_path(run)
+        tree = checkpoint.load(path, only=("config", "model", "ema"))
     loaders: dict[str, Callable[[dict[str, Any], str], AnyGenerator]] = {
         "text-gpt": _text_gpt,
         "image-gan": _image_gan,

@@ -33,7 +33,7 @@ class HashedNgrams(nn.Module):
         Args: before: (B, memory) the tokens before the first of `tokens`; None where a text begins there.
         """
         if before is None:
-            before = tokens.new_full((len(tokens), self.memory), self.nothing)
+            before = tokens.new_full((tokens.shape[0], self.memory), self.nothing)
         return self.embedding(self.rows_of(torch.cat([before, tokens], dim=1))).sum(dim=0)
 
     def rows_of(self, history: Tensor) -> Tensor:
