@@ -42,6 +42,12 @@ class NotebookReport:
     def solved(self) -> int:
         return sum(status == "passed" for status in self.exercises.values())
 
+    @property
+    def line(self) -> str:
+        """How it went, for the foot of its page on the site."""
+        cells = f"{self.cells_run} of {self.cells} code cells ran without an error"
+        return f"{cells}, {self.assertions} assertions held"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CourseReport:
@@ -99,7 +105,8 @@ def execute_course(
             reports.append(report)
     site, site_error = None, ""
     try:
-        site = build_site([executed / path.name for path in files], output / "site")
+        ran = {report.name: report.line for report in reports}
+        site = build_site([executed / path.name for path in files], output / "site", ran)
     except CourseError as error:
         site_error = str(error)
     return CourseReport(notebooks=tuple(reports), artefacts=tuple(made), site=site, site_error=site_error)

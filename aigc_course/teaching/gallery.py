@@ -1,10 +1,13 @@
-"""What the executed notebooks made: the outputs of cells tagged `gallery`, as files and as a page of the site."""
+"""What the executed notebooks made: the outputs of cells tagged `gallery`, as files and as pages of the site.
+
+What a cell tagged `verdict` prints is what an oracle or a measure says of the gallery cell before it.
+"""
 
 import base64
 import html
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -12,10 +15,11 @@ from nbformat import NotebookNode
 
 from aigc_course.files import atomic_write, write_text
 
-TAG = "gallery"
+TAG, VERDICT = "gallery", "verdict"
 _EMBEDDED = re.compile(
     r"data:(?:image/(?P<image>png|jpeg)|audio/(?P<audio>wav|x-wav|mpeg));base64,(?P<data>[A-Za-z0-9+/=\s]+)"
 )
+_KINDS = {"text": "Text", "image": "Images", "sound": "Sound"}
 _SUFFIX = {"png": ".png", "jpeg": ".jpg", "wav": ".wav", "x-wav": ".wav", "mpeg": ".mp3"}
 
 
@@ -27,6 +31,7 @@ class Artefact:
     content: bytes
     caption: str
     notebook: str  # the notebook's name without .ipynb
+    verdict: str = ""  # what an oracle or a measure says of it
 
     @property
     def kind(self) -> str:
@@ -36,12 +41,18 @@ class Artefact:
 def collect(notebook: NotebookNode, name: str) -> list[Artefact]:
     """The artefacts of one executed notebook, in order. `name` is the notebook's, without .ipynb."""
     found: list[Artefact] = []
+    newest = 0  # where in `found` those of the newest gallery cell begin
     for cell in notebook.cells:
-        if cell.cell_type == "code" and TAG in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", []) if cell.cell_type == "code" else []
+        if TAG in tags:
+            newest = len(found)
             caption = cell.metadata.get("caption", "")
             for content, suffix in _contents(cell):
                 file_name = f"{name}-{len(found) + 1:02d}{suffix}"
                 found.append(Artefact(name=file_name, content=content, caption=caption, notebook=name))
+        if VERDICT in tags:
+            printed = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+            found[newest:] = [replace(artefact, verdict=printed.strip()) for artefact in found[newest:]]
     return found
 
 
@@ -67,21 +78,39 @@ def save(artefacts: Sequence[Artefact], folder: Path) -> None:
 
 
 def write_page(artefacts: Sequence[Artefact], page: Path, files: str) -> None:
-    """Write the gallery as Markdown to include in a page. `files` is the artefacts' folder as that page sees it."""
-    groups = [
-        list(group) for _, group in groupby(artefacts, key=lambda artefact: (artefact.notebook, artefact.caption))
-    ]
-    figures = "\n".join(_figure(group, files) for group in groups)
-    empty = "Nothing yet: run `make course`.\n"
-    write_text(page, f'<div class="made">\n{figures}\n</div>\n' if groups else empty)
+    """Write artefacts as Markdown to include in a page. `files` is their folder as that page sees it."""
+    write_text(page, _figures(artefacts, files) if artefacts else "Nothing yet: run `make course`.\n")
+
+
+def write_page_by_kind(artefacts: Sequence[Artefact], page: Path, files: str) -> None:
+    """As `write_page`, with a heading for texts, images and sounds; what one cell made stays together."""
+    cells = [list(group) for _, group in _by_cell(artefacts)]
+    parts = {title: [a for cell in cells if _kind(cell) == kind for a in cell] for kind, title in _KINDS.items()}
+    text = "\n".join(f"## {title}\n\n{_figures(some, files)}" for title, some in parts.items() if some)
+    write_text(page, text or "Nothing yet: run `make course`.\n")
+
+
+def _by_cell(artefacts: Sequence[Artefact]) -> Iterator[tuple[tuple[str, str], Iterator[Artefact]]]:
+    return groupby(artefacts, key=lambda artefact: (artefact.notebook, artefact.caption))
+
+
+def _kind(cell: Sequence[Artefact]) -> str:
+    """The kind of what a cell made; text beside an image or a sound only says something of it."""
+    return next(kind for kind in ("sound", "image", "text") if any(artefact.kind == kind for artefact in cell))
+
+
+def _figures(artefacts: Sequence[Artefact], files: str) -> str:
+    """One figure for the artefacts of each cell."""
+    figures = "\n".join(_figure(list(group), files) for _, group in _by_cell(artefacts))
+    return f'<div class="made">\n{figures}\n</div>\n'
 
 
 def _figure(group: Sequence[Artefact], files: str) -> str:
-    """One figure for the artefacts of one cell."""
     link = f'<a href="notebooks/{html.escape(group[0].notebook)}.html">{html.escape(group[0].notebook)}</a>'
     caption = html.escape(group[0].caption)
     body = "".join(_markup(artefact, files) for artefact in group)
-    return f"<figure>{body}<figcaption>{caption} ({link})</figcaption></figure>"
+    verdict = _pre(group[0].verdict, "verdict") if group[0].verdict else ""
+    return f"<figure>{body}{verdict}<figcaption>{caption} ({link})</figcaption></figure>"
 
 
 def _markup(artefact: Artefact, files: str) -> str:
@@ -90,5 +119,9 @@ def _markup(artefact: Artefact, files: str) -> str:
         return f'<img src="{source}" alt="{html.escape(artefact.caption)}">'
     if artefact.kind == "sound":
         return f'<audio controls preload="auto" src="{source}"></audio>'
+    return _pre(artefact.content.decode().strip(), "text")
+
+
+def _pre(text: str, kind: str) -> str:
     # A blank line would end the HTML block of the Markdown page.
-    return f"<pre>{html.escape(artefact.content.decode().strip())}</pre>".replace("\n", "&#10;")
+    return f'<pre class="{kind}">{html.escape(text)}</pre>'.replace("\n", "&#10;")

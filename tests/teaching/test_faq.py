@@ -4,7 +4,8 @@ import re
 
 from aigc_course.paths import course_root
 from aigc_course.teaching.notebook import notebook_files, read_notebook, solutions_dir
-from aigc_course.teaching.site import _point_at_notebooks
+from aigc_course.teaching.site import _point_at_notebooks, part_anchors
+from tests.teaching.notebooks import notebook
 
 FAQ = course_root() / "docs" / "faq.md"
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
@@ -41,10 +42,17 @@ def test_it_answers_the_eight_questions_shortly():
     assert all(LINK.search(answer) and len(answer.split()) < 110 for answer in answers)
 
 
-def test_on_the_site_its_links_are_the_sites(tmp_path):
+def test_on_the_site_its_links_are_the_sites_and_lead_to_the_part(tmp_path):
     page = tmp_path / "faq.md"
     page.write_text(
-        "See [04,\npart 1](../notebooks/04_gan.ipynb) and [05](../notebooks/05_vae.ipynb).", encoding="utf-8"
+        "See [04,\npart 1](../notebooks/04_gan.ipynb), [04](../notebooks/04_gan.ipynb), [05](../notebooks/05_v.ipynb).",
+        encoding="utf-8",
     )
-    _point_at_notebooks(page, {"04_gan.ipynb"})
-    assert page.read_text(encoding="utf-8") == "See [04,\npart 1](notebooks/04_gan.ipynb) and 05."
+    _point_at_notebooks(page, {"04_gan.ipynb": {1: "1--the-game"}})
+    expected = "See [04,\npart 1](notebooks/04_gan.ipynb#1--the-game), [04](notebooks/04_gan.ipynb), 05."
+    assert page.read_text(encoding="utf-8") == expected
+
+
+def test_the_anchor_of_a_part_is_that_of_the_sites_parser():
+    made = notebook("# One", "# Two\n\n## 2 · The ELBO, derived twice", "# Three\n\n## 6 · Bias: what $n$ does")
+    assert part_anchors(made) == {2: "2--the-elbo-derived-twice", 6: "6--bias-what--does"}
