@@ -1,11 +1,14 @@
-"""Run a notebook's cells as tests with nbval, in a process of its own."""
+"""Run a notebook's cells as tests with nbval, in a process of its own, and say plainly what broke."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from aigc_course.paths import course_root
+from tests.notebooks.broken import what_broke
 
 CELL_TIMEOUT_SECONDS = 300
 NBVAL = (
@@ -14,11 +17,18 @@ NBVAL = (
 )
 
 
+def assert_every_cell_runs(notebook: Path, scratch: Path) -> None:
+    """`run_nbval`, with the test failed when a cell does: its message names notebook, cell, line and error."""
+    result = run_nbval(notebook, scratch)
+    if result.returncode != 0:
+        told = what_broke(notebook, scratch / "nbval.xml")
+        pytest.fail(told or f"{notebook.name}: nbval did not run\n{result.stdout}{result.stderr}", pytrace=False)
+
+
 def run_nbval(notebook: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
     """Execute every cell in the smoke profile; compare the outputs of the cells tagged `nbval-check-output`.
 
-    What fails is named in the text on stdout: notebook, cell, and the assertion or the difference.
-    Args: scratch: a folder for the notebook's runs and progress.
+    Args: scratch: a folder for the notebook's runs and progress, and for nbval's report, nbval.xml.
     """
     kernel = {
         "AIGC_PROFILE": "smoke",
@@ -28,7 +38,7 @@ def run_nbval(notebook: Path, scratch: Path) -> subprocess.CompletedProcess[str]
         "PYTHONHASHSEED": "0",
     }
     return subprocess.run(
-        [sys.executable, *NBVAL, str(notebook)],
+        [sys.executable, *NBVAL, f"--junitxml={scratch / 'nbval.xml'}", str(notebook)],
         cwd=course_root(),
         env=os.environ | kernel,
         capture_output=True,

@@ -6,10 +6,9 @@ A file of its own, so that pytest-xdist runs it beside the other half of the not
 import pytest
 
 from aigc_course.teaching.notebook import notebook_files, solutions_dir
-from tests.notebooks.running import run_nbval
+from tests.notebooks.running import assert_every_cell_runs
 
 
 @pytest.mark.parametrize("path", notebook_files(solutions_dir()), ids=lambda path: path.stem)
 def test_every_cell_runs(path, tmp_path):
-    result = run_nbval(path, tmp_path)
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert_every_cell_runs(path, tmp_path)
