@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from aigc_course.errors import CourseError
-from aigc_course.serving.errors import ClientLeft, NotReady, QueueFull, TimeLimit
+from aigc_course.serving.errors import ClientLeft, NotReady, QueueFull, TimeLimit, serving_error
 from aigc_course.serving.limits import Limits
 from aigc_course.serving.log import log_fault
 
@@ -165,7 +165,8 @@ def _do(job: Job) -> None:
                     return
                 job.put(result)
         job.put(_END)
-    except Exception as error:  # whatever it is, the thread goes on with the next job
-        if not isinstance(error, CourseError):
-            log_fault(error)
+    except CourseError as error:
         job.put(error)
+    except Exception as error:  # whatever it is, the thread goes on with the next job
+        log_fault(error)
+        job.put(serving_error(error))

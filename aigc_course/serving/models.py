@@ -31,7 +31,7 @@ class ServedModel:
     @property
     def kind(self) -> Kind:
         """What it makes."""
-        return _KINDS[type(self.generator)]
+        return next(kind for made_by, kind in _KINDS.items() if isinstance(self.generator, made_by))
 
     @property
     def class_names(self) -> tuple[str, ...]:
