@@ -1,0 +1,36 @@
+"""`aigc-course verify` and `aigc-course links`: what the course's maintainers run now and then."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    tests: Annotated[list[str] | None, typer.Argument(help="Only these tests: tests/notebooks. Default: all.")] = None,
+    python: Annotated[list[str] | None, typer.Option(help="A Python: 3.12; may be given again.")] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="The newest allowed packages, not the locked ones.")] = False,
+) -> None:
+    """Run the tests in throw-away environments, and say what drifted from the lock and what broke."""
+    from aigc_course.teaching.verify import find_python
+    from aigc_course.teaching.verify import verify as try_out
+
+    versions = python or [".".join(map(str, sys.version_info[:2]))]
+    for version in versions:
+        find_python(version)  # all of them are there before the first one is tried
+    verdicts = []
+    for version in versions:
+        verdicts.append(try_out(version, latest=latest, tests=tests or ()))
+        typer.echo(f"\n{verdicts[-1]}")
+    raise typer.Exit(0 if all(verdict.ok for verdict in verdicts) else 1)
+
+
+def links(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask, by network, what the cache does not know.")] = False,
+) -> None:
+    """Check every link of the notebooks, pages and exercises; addresses by the cache docs/links.json."""
+    from aigc_course.teaching.links import check_links
+
+    report = check_links(refresh=refresh)
+    typer.echo(str(report))
+    raise typer.Exit(0 if report.ok else 1)
