@@ -5,6 +5,7 @@ import json
 import logging
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -51,15 +52,18 @@ def load_program(source: str | Path | bytes) -> tuple[torch.nn.Module, dict[str,
 
     Raises: CheckpointError when it can't be read.
     """
+    name = "the program" if isinstance(source, bytes) else str(source)
+    file = io.BytesIO(source) if isinstance(source, bytes) else Path(source).expanduser()
+    if not zipfile.is_zipfile(io.BytesIO(source) if isinstance(source, bytes) else file):
+        raise CheckpointError(f"{name} is no .pt2 file; `aigc-course export RUN --to torch` writes one")
     facts = {CONFIG_FILE: ""}
     try:
         with _without_torchs_warnings():
-            file = io.BytesIO(source) if isinstance(source, bytes) else Path(source).expanduser()
             module = torch.export.load(file, extra_files=facts).module()
-            return module, json.loads(facts[CONFIG_FILE])
-    except (OSError, RuntimeError, ValueError) as error:
-        name = "the program" if isinstance(source, bytes) else str(source)
-        raise CheckpointError(f"{name} is no .pt2 file that `aigc-course export` wrote: {error}") from error
+        return module, json.loads(facts[CONFIG_FILE])
+    except Exception as error:  # torch raises what its many parts raise
+        cause = type(error).__name__
+        raise CheckpointError(f"{name} can't be read as a .pt2 file ({cause}); export the run again") from error
 
 
 def onnx_bytes(program: ExportedProgram, part: Part, facts: dict[str, Any]) -> bytes:
@@ -110,12 +114,14 @@ def int8_bytes(float_content: bytes) -> bytes:
 @contextmanager
 def _without_torchs_warnings() -> Iterator[None]:
     """The exporters warn of their own insides, which nobody who calls them can change."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -8,7 +8,8 @@ from aigc_course.errors import UsageError
 
 def require_same_shape(**tensors: Tensor) -> None:
     """Raise UsageError that names the tensors and their shapes unless all shapes are equal."""
-    if len({tuple(t.shape) for t in tensors.values()}) > 1:
+    first, *others = (tuple(t.shape) for t in tensors.values())
+    if any(shape != first for shape in others):
         given = ", ".join(f"{name} {tuple(t.shape)}" for name, t in tensors.items())
         raise UsageError(f"shapes differ: {given}; they must be equal")
 

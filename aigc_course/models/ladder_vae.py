@@ -165,7 +165,7 @@ class LadderVAE(nn.Module):
 
     def _top(self, condition: Tensor) -> Tensor:
         """(B, width): where the way down begins."""
-        return self.start(torch.cat([condition.new_ones(len(condition), 1), condition], dim=1))
+        return self.start(torch.cat([condition.new_ones(condition.shape[0], 1), condition], dim=1))
 
     def _painted(self, state: Tensor) -> Tensor:
         shape = (self.config.outputs * self.config.channels, self.config.image_size, self.config.image_size)
