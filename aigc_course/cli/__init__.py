@@ -35,6 +35,7 @@ app.command()(progress.progress)
 app.command()(doctor.doctor)
 app.command()(course.course)
 app.command()(course.release)
+app.command()(maintain.refresh)
 app.command()(maintain.verify)
 app.command()(maintain.links)
 

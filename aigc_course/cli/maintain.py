@@ -1,9 +1,21 @@
-"""`aigc-course verify` and `aigc-course links`: what the course's maintainers run now and then."""
+"""`aigc-course refresh`, `verify` and `links`: what the course's maintainers run now and then."""
 
 import sys
 from typing import Annotated
 
 import typer
+
+
+def refresh(
+    numbers: Annotated[list[str], typer.Argument(metavar="NN...", help="The notebooks' numbers: 05 06.")],
+) -> None:
+    """Execute solved notebooks in the quick profile, store them with their outputs, and release them."""
+    from aigc_course.teaching.release import refresh as execute_in_place
+    from aigc_course.teaching.release import release
+
+    for path in execute_in_place(numbers=numbers):
+        typer.echo(f"executed {path}")
+    raise typer.Exit(release())
 
 
 def verify(

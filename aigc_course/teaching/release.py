@@ -5,6 +5,7 @@ raises NotImplementedError. Everything else stays: cell ids, text, and the outpu
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -15,6 +16,7 @@ from nbformat import NotebookNode
 from aigc_course.errors import CourseError, UsageError
 from aigc_course.exercises.checking import not_started
 from aigc_course.exercises.registry import exercise
+from aigc_course.teaching.copies import find_notebook
 from aigc_course.teaching.execute import execute
 from aigc_course.teaching.notebook import (
     checked_exercises,
@@ -75,12 +77,15 @@ def make_release(*, check: bool = False, source: Path | None = None, target: Pat
     return ReleaseReport(written=tuple(target / name for name in changed), differences=tuple(orphans))
 
 
-def refresh(source: Path | None = None, profile: str = "quick") -> tuple[Path, ...]:
+def refresh(source: Path | None = None, profile: str = "quick", numbers: Sequence[str] = ()) -> tuple[Path, ...]:
     """Execute the solved notebooks in place, so that their outputs are those of today's code.
 
-    Returns: the notebooks executed. Raises: CourseError naming the cell that failed; that notebook stays as it was.
+    Args: numbers: of these notebooks alone ("05"); () for all.
+    Returns: the notebooks executed. Raises: UsageError for a number that no notebook has; CourseError naming the cell
+        that failed; that notebook stays as it was.
     """
-    files = notebook_files(source or solutions_dir())
+    source = source or solutions_dir()
+    files = [find_notebook(number, source) for number in numbers] or notebook_files(source)
     for path in files:
         with tempfile.TemporaryDirectory() as scratch:
             environment = {

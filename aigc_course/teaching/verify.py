@@ -48,9 +48,7 @@ class Verdict:
         lines += [f"    {item}" for item in self.drift]
         lines += [f"  broken: {line}" for line in self.broken]
         if self.kept:
-            lines.append(
-                f"  The environment stays in {self.kept}: the same command uses it again; delete it when done."
-            )
+            lines.append(f"  The environment stays in {self.kept}: the same command uses it again; delete it at will.")
         return "\n".join(lines)
 
 

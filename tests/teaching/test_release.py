@@ -122,6 +122,7 @@ def test_refresh_executes_solutions_and_keeps_a_broken_one(tmp_path):
     assert cell.outputs[0].data["text/plain"] == "'smoke'"
     broken = write(tmp_path, "02_b.ipynb", "1 / 0")
     before = broken.read_bytes()
+    assert refresh(source=tmp_path, profile="smoke", numbers=["1"]) == (good,)
     with pytest.raises(CourseError, match=r"02_b.ipynb stopped at cell 1 \(cell-1\): ZeroDivisionError"):
         refresh(source=tmp_path, profile="smoke")
     assert broken.read_bytes() == before
