@@ -16,6 +16,7 @@ _CSS = """
 .made figure {margin: 0; text-align: center; font-size: 0.8em}
 .made img {width: 100%; image-rendering: pixelated; border-radius: 4px}
 audio {width: 100%}
+body:not(.dark) [role=tab][aria-selected=true] {color: var(--primary-700)}
 """
 
 
@@ -32,7 +33,7 @@ def mount_page(app: FastAPI, service: Service) -> None:
         app,
         page,
         "/",
-        theme=gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=("ui-monospace", "Consolas", "monospace")),
+        theme=_theme(),
         css=_CSS,
         footer_links=[],
         run_history=False,
@@ -40,6 +41,12 @@ def mount_page(app: FastAPI, service: Service) -> None:
         enable_monitoring=False,
         max_file_size=1,  # nothing here takes a file
     )
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's own, with fonts that need no download, and with grey that can be read on white."""
+    theme = gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"))
+    return theme.set(block_info_text_color="*neutral_600", body_text_color_subdued="*neutral_600")
 
 
 def _text_tab(service: Service, models: list[ServedModel]) -> None:
@@ -118,7 +125,7 @@ def _model_choice(models: list[ServedModel]) -> Any:
 def _about(model: ServedModel) -> str:
     """What one should know of a model before one uses it."""
     card = model.card
-    return f"{card['recipe']}, profile {card['profile']}, trained on {card['data']} ({card['licence']})"
+    return f"{card['recipe']}, profile {card['profile']}, trained on {card['data']}, licence {card['licence']}"
 
 
 def _choice(label: str, names: tuple[str, ...], nothing: str) -> Any:
@@ -128,4 +135,4 @@ def _choice(label: str, names: tuple[str, ...], nothing: str) -> Any:
 
 
 def _seed() -> Any:
-    return gr.Number(None, label="Seed", placeholder="empty: a new one each time", precision=0)
+    return gr.Textbox(label="Seed", placeholder="empty: a new one each time", max_length=16)

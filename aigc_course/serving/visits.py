@@ -28,10 +28,10 @@ def text_handler(service: Service) -> Handler:
     """Values of the controls -> (text so far, note) again and again."""
 
     async def write(
-        model: str, prompt: str, max_length: int, temperature: float, top_p: float, seed: int | None
+        model: str, prompt: str, max_length: int, temperature: float, top_p: float, seed: str
     ) -> AsyncGenerator[tuple[str, str], None]:
         asked = TextRequest(
-            model=model, prompt=prompt, max_length=max_length, temperature=temperature, top_p=top_p, seed=seed
+            model=model, prompt=prompt, max_length=max_length, temperature=temperature, top_p=top_p, seed=_number(seed)
         )
         text, shown = prompt, 0.0
         async with _results(service.text(asked)) as results:
@@ -50,8 +50,8 @@ def text_handler(service: Service) -> Handler:
 def images_handler(service: Service) -> Handler:
     """Values of the controls -> (HTML, note)."""
 
-    async def paint(model: str, num_images: int, label: str, seed: int | None) -> AsyncGenerator[tuple[str, str], None]:
-        asked = ImagesRequest(model=model, num_images=num_images, label=label or None, seed=seed)
+    async def paint(model: str, num_images: int, label: str, seed: str) -> AsyncGenerator[tuple[str, str], None]:
+        asked = ImagesRequest(model=model, num_images=num_images, label=label or None, seed=_number(seed))
         async with _results(service.images(asked)) as results:
             async for result in results:
                 yield (_grid(result.facts["images"]), _note(result)) if result else ("", _WAITING)
@@ -63,10 +63,10 @@ def audio_handler(service: Service) -> Handler:
     """Values of the controls -> (HTML, note)."""
 
     async def speak(
-        model: str, label: str, speaker: str, temperature: float, seed: int | None
+        model: str, label: str, speaker: str, temperature: float, seed: str
     ) -> AsyncGenerator[tuple[str, str], None]:
         asked = AudioRequest(
-            model=model, label=label or None, speaker=speaker or None, temperature=temperature, seed=seed
+            model=model, label=label or None, speaker=speaker or None, temperature=temperature, seed=_number(seed)
         )
         async with _results(service.audio(asked)) as results:
             async for result in results:
@@ -102,12 +102,22 @@ def _told(kind: str, handler: Handler) -> Handler:
                 told = serving_error(error)
                 if not isinstance(error, CourseError):
                     log_fault(error)
-            raise gr.Error(str(told), title="Not done", print_exception=False) from None
+            raise gr.Error(str(told), print_exception=False) from None
         finally:
             status, error_type = (told.status, told.type) if told else (200, "")
             log_request("PAGE", kind, status, time.monotonic() - begun, error_type)
 
     return visit
+
+
+def _number(typed: Any) -> Any:
+    """The number that was typed, None for nothing; what is neither goes on as it is, to be refused."""
+    if typed in ("", None):
+        return None
+    try:
+        return int(typed)
+    except (TypeError, ValueError):
+        return typed
 
 
 def _note(answer: Answer) -> str:
