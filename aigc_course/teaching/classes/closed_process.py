@@ -30,7 +30,7 @@ _START_SECONDS = 120.0
 _ENDINGS = {
     signal.SIGSEGV: "it crashed Python (most often by a recursion without end)",
     signal.SIGKILL: "the system stopped it: too much processor time or memory",
-    signal.SIGXCPU: "it used more processor time than it may",
+    signal.SIGXCPU: "it used more processor time than it may; does its loop come to an end?",
     signal.SIGXFSZ: "it wrote a larger file than it may",
     signal.SIGABRT: "it aborted",
 }
@@ -102,6 +102,11 @@ class RemoteAnswer:
         if isinstance(parameters, list):
             with suppress(ValueError, TypeError, IndexError):
                 self.__signature__ = _signature(parameters)
+
+    @property
+    def ended(self) -> str | None:
+        """Why its process answers no more; None while it does."""
+        return self._peer.ended
 
     @property
     def last_place(self) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ slow it down nor break it.
 
 import ast
 import builtins
+import symtable
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,6 @@ class _Statement:
     file: str
     tree: ast.stmt
     binds: frozenset[str]
-    loads: frozenset[str]
 
 
 def needed_code(cells: Sequence[str], exercise_id: str, name: str) -> Needed:
@@ -74,9 +74,7 @@ def _until_check(cells: Sequence[str], exercise_id: str) -> tuple[list[_Statemen
             found = _checked(tree, exercise_id)
             if found is not None:
                 answer, end = found, len(statements)
-            statements.append(
-                _Statement(file=cell_file(number), tree=tree, binds=frozenset(_binds([tree])), loads=_loads(tree))
-            )
+            statements.append(_Statement(file=cell_file(number), tree=tree, binds=frozenset(_binds([tree]))))
     return statements[:end] if answer is not None else statements, answer, error
 
 
@@ -105,18 +103,27 @@ def _closure(statements: Sequence[_Statement], names: Iterable[str]) -> set[int]
     ahead, seen = list(names), set(names)
     while ahead:
         for number in binding.get(ahead.pop(), []):
-            chosen.add(number)
-            new = statements[number].loads - seen
-            seen |= new
-            ahead += new
+            if number not in chosen:
+                chosen.add(number)
+                new = _loads(statements[number].tree) - seen
+                seen |= new
+                ahead += new
     return chosen
 
 
-def _loads(tree: ast.AST) -> frozenset[str]:
-    """Every name that is read somewhere in it, in functions too."""
-    return frozenset(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    )
+def _loads(tree: ast.stmt | ast.expr) -> frozenset[str]:
+    """The names that it takes from the notebook: those that it reads, and those that its functions do not bind."""
+    try:
+        table = symtable.symtable(ast.unparse(tree), "a statement", "exec")
+    except SyntaxError:  # a return outside a function, say: running it will tell
+        return frozenset()
+    found = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+    inner = list(table.get_children())
+    while inner:
+        scope = inner.pop()
+        inner += scope.get_children()
+        found |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return frozenset(found)
 
 
 def _binds(body: Sequence[ast.stmt]) -> set[str]:

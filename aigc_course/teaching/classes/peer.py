@@ -50,6 +50,7 @@ class Peer:
         self._objects = list(objects)
         self._records: list[tuple[list[Tensor], list[Tensor]]] = []  # inputs and outputs of calls with a gradient
         self._depth = 0
+        self.ended: str | None = None  # why nothing more can be asked
 
     def other_node(self, value: Any) -> Node:
         """The node of a value without a plain form."""
@@ -121,7 +122,8 @@ class Peer:
                 self.answer(message, data)
                 message, data = self.line.receive()
         except (EOFError, OSError, WireError) as error:
-            raise Ended(str(error)) from error
+            self.ended = f"it sent {error}" if isinstance(error, WireError) else "it ended"
+            raise Ended(self.ended) from error
         if "error" in message:
             self.raise_error(message["error"])
         return message, data

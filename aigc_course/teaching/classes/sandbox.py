@@ -182,5 +182,6 @@ def _limit(limits: Limits, virtual_bytes: int | None) -> None:
     if virtual_bytes is not None:
         wanted["RLIMIT_AS"] = virtual_bytes + limits.memory_bytes
     for name, value in wanted.items():
+        hard = value + 2 if name == "RLIMIT_CPU" else value  # the first signal says why, the second can't be caught
         with suppress(ValueError, OSError, AttributeError):  # macOS knows some of them only
-            resource.setrlimit(getattr(resource, name), (value, value))
+            resource.setrlimit(getattr(resource, name), (value, hard))

@@ -6,12 +6,14 @@ It takes orders over a socket: start (with one end of a new socket for the child
 the child and it.
 """
 
+import gc
 import importlib
 import json
 import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -43,10 +45,11 @@ def main(control_number: str, settings_text: str) -> None:
         box.close_off(settings["root"], settings["hidden"], Path(aigc_course.__file__).parent)
     except OSError as error:
         problem = str(error)
-        os.chdir(settings["root"])
+        tempfile.tempdir = settings["root"]
     worker.hide_answers()
     for name in _WARM:
         importlib.import_module(name)
+    gc.freeze()  # children need not look through what is loaded here, and share its memory
     _say(control, {"closed": box.closed, "problem": problem})
     _Zygote(control, box, Limits(**settings["limits"]), sizes).serve()
 
@@ -93,6 +96,7 @@ class _Zygote:
             worker.become_quiet()
             if not self._box.closed:
                 os.setsid()
+                os.chdir(tempfile.mkdtemp())
                 _refuse_connections()
             self._box.confine(self._limits, size)
             worker.serve(socket.socket(fileno=3))
