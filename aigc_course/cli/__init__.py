@@ -8,7 +8,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from aigc_course.cli import classes, course, data, doctor, export, generate, maintain, notebooks, progress, serve, train
+from aigc_course.cli import (
+    classes,
+    course,
+    data,
+    doctor,
+    export,
+    generate,
+    maintain,
+    notebooks,
+    progress,
+    serve,
+    slides,
+    train,
+)
 from aigc_course.errors import CourseError, CourseWarning
 from aigc_course.files import explain_os_errors
 
@@ -35,6 +48,7 @@ app.command()(progress.progress)
 app.command()(doctor.doctor)
 app.command()(course.course)
 app.command()(course.release)
+app.command()(slides.slides)
 app.add_typer(classes.app, name="class")
 app.command()(maintain.refresh)
 app.command()(maintain.verify)

@@ -75,8 +75,8 @@ def _point_at_notebooks(page: Path, parts: Mapping[str, Mapping[int, str]]) -> N
         if link[2] not in parts:
             return link[1]
         part = re.search(r"part\s+(\d+)", link[1])
-        anchor = f"#{parts[link[2]][int(part[1])]}" if part else ""
-        return f"[{link[1]}](notebooks/{link[2]}{anchor})"
+        anchor = parts[link[2]].get(int(part[1])) if part else None
+        return f"[{link[1]}](notebooks/{link[2]}{f'#{anchor}' if anchor else ''})"
 
     text = page.read_text(encoding="utf-8")
     pointed = re.sub(r"\[([^\]]+)\]\(\.\./notebooks/([^)]+\.ipynb)\)", on_the_site, text)
