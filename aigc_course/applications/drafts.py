@@ -61,7 +61,7 @@ def likeness(first: str, second: str) -> float:
 
 
 def choose_drafts(
-    texts: Sequence[str], surprises: Tensor, count: int, *, most_alike: float = 0.5, variety: float = 0.5
+    texts: Sequence[str], surprises: Tensor, count: int, *, most_alike: float = 0.5, variety: float = 0.2
 ) -> list[int]:
     """Which drafts to show, the best first: unsurprising to the model, and unlike those chosen before.
 

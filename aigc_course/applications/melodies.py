@@ -70,7 +70,7 @@ def tone_hz(waveform: Tensor, sample_rate_hz: int, near_hz: float) -> float:
     """The frequency of the strongest tone of a sound (T,) within 4 % of `near_hz`.
 
     The peak of the spectrum (Hann window, padded to 16 times the length), refined by a parabola through its logarithm.
-    Raises: UsageError for a sound too short to tell tones apart there.
+    Raises: UsageError for a sound too short to tell tones apart there, or without a peak in that range.
     """
     if len(waveform) * near_hz * _NEAR < 2 * sample_rate_hz:
         raise UsageError(f"{len(waveform)} samples are too few to find a tone near {near_hz:.0f} Hz; give more")
@@ -78,6 +78,8 @@ def tone_hz(waveform: Tensor, sample_rate_hz: int, near_hz: float) -> float:
     levels = torch.fft.rfft(waveform.double() * torch.hann_window(len(waveform)).double(), n=n).abs().log()
     low, high = (math.floor(near_hz * factor * n / sample_rate_hz) for factor in (1 - _NEAR, 1 + _NEAR))
     peak = low + int(levels[low : high + 1].argmax())
+    if peak in (low, high):
+        raise UsageError(f"no tone lies within {_NEAR:.0%} of {near_hz:.0f} Hz; look for it at another frequency")
     before, at, after = levels[peak - 1 : peak + 2].tolist()
     return (peak + 0.5 * (before - after) / (before - 2 * at + after)) * sample_rate_hz / n
 

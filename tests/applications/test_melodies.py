@@ -26,6 +26,11 @@ def test_too_short_a_sound_has_no_tone():
         tone_hz(tone(440, 0.02), RATE, 440)
 
 
+def test_the_edge_of_another_tone_is_none():
+    with pytest.raises(UsageError, match="no tone lies within 4% of 600 Hz"):
+        tone_hz(tone(640), RATE, 600)
+
+
 @pytest.mark.parametrize("speed", [0.5, 0.8, 1.0, 1.26, 2.0])
 def test_speed_multiplies_the_pitch_and_divides_the_length(speed):
     played = at_speed(tone(600), speed)
