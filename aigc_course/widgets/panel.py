@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aigc_course.widgets.controls import Button, Play
+from aigc_course.widgets.labels import labelling
 
 if TYPE_CHECKING:
     from aigc_course.widgets.explorer import Explorer
@@ -24,7 +25,8 @@ class Panel:
         self._following = True
         self._inputs = {name: c.make(explorer.values.get(name)) for name, c in explorer.controls.items()}
         width = f"{round(100 * explorer.inches[0])}px"
-        self._image = ipywidgets.Image(format="png", layout={"width": width, "max_width": "100%", "height": "auto"})
+        within = "calc(100% - 4px)"  # ipywidgets gives an image a margin of 2 pixels
+        self._image = ipywidgets.Image(format="png", layout={"width": width, "max_width": within, "height": "auto"})
         self._text = ipywidgets.HTML(layout={"max_width": width})
         wrapped = {"flex_flow": "row wrap", "max_width": width, "overflow": "hidden"}
         inputs = ipywidgets.HBox(self._rows(), layout=wrapped)
@@ -60,7 +62,7 @@ class Panel:
     def show_drawing(self) -> None:
         """Show the explorer's values, picture, sound and text as they are now; grey out what has no effect.
 
-        The text is what a screen reader gets of the picture: ipywidgets shows none for an image with a tooltip.
+        The text is what a screen reader gets of the picture, and says when it changes.
         """
         explorer = self._explorer
         self._show_values(explorer.values)
@@ -123,7 +125,8 @@ class Panel:
             self._say(f"This could not be drawn: {type(error).__name__}: {error}")
 
     def _say(self, text: str) -> None:
-        self._text.value = f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
+        spoken = f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
+        self._text.value = spoken + labelling(self._explorer.title)
 
 
 def _player(sound: bytes) -> Any:

@@ -114,6 +114,7 @@ def test_a_moved_input_redraws_the_picture_and_the_text(line):
     live["height"].value = 0.2
     assert picture.value != before and picture.value == line.png
     assert "height 0.2 &lt;&amp;&gt;" in text.value and 'aria-live="polite"' in text.value
+    assert "data-title=" in text.value and line.title in text.value  # the picture's name in the page
     live["To the top"].click()
     assert line.values["height"] == 1.0 == live["height"].value and "height 1.0" in text.value
     live["dashed"].value = True
