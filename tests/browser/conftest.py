@@ -1,8 +1,11 @@
-"""A real browser, a real JupyterLab and the built site. Run with `python -m pytest tests/browser`.
+"""A real browser, a real JupyterLab and the built site.
 
-A plain `pytest` leaves this folder out: it needs Chromium. Without Chromium its tests are skipped, in CI they fail.
+`python -m pytest tests/browser` runs all of it, `-k 03` what looks at notebook 03; `-n 2 --dist loadgroup` shares the
+notebooks out to two processes. A plain `pytest` leaves this folder out: it needs Chromium. Without Chromium its tests
+are skipped, in CI they fail.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -16,13 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
-from aigc_course.teaching.notebook import notebook_files, notebooks_dir
+from aigc_course.teaching.notebook import cleaned, notebook_files, notebooks_dir, write_notebook
 from aigc_course.teaching.site import build_site
+from tests.browser.lab_page import LabPage, run_all
 
 HERE = Path(__file__).parent
 START_SECONDS = 90
+# Inside a container Chromium has no sandbox; a test presses "play" by calling it.
+BROWSER_OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+# What a page may complain of, and why.
+ALLOWED = {
+    "blob:": "a picture or sound of a widget that a newer one replaced while the browser still loaded it",
+}
 LAB_SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # put every cell into the page, not only those in sight
@@ -53,7 +64,7 @@ def chromium() -> Any:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS)
         yield browser
         browser.close()
 
@@ -72,6 +83,11 @@ class Watched:
         self.page.on("requestfailed", lambda request: self._note(True, f"failed: {request.url}"))
         self.page.route(lambda url: not url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")), self._refuse)
 
+    @property
+    def unexpected(self) -> list[str]:
+        """The complaints that `ALLOWED` gives no reason for."""
+        return [text for text in self.complaints if not any(part in text for part in ALLOWED)]
+
     def _note(self, wrong: bool, text: str) -> None:
         if wrong:
             self.complaints.append(text)
@@ -81,17 +97,17 @@ class Watched:
         route.abort()
 
 
+def _new_page(chromium: Any, contexts: list[Any], width: int = 1280, color_scheme: str = "light") -> Watched:
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=color_scheme)
+    contexts.append(context)
+    return Watched(context.new_page())
+
+
 @pytest.fixture
 def open_page(chromium: Any) -> Any:
     """open_page(width=…, color_scheme=…) -> Watched"""
-    contexts = []
-
-    def open_one(width: int = 1280, color_scheme: str = "light") -> Watched:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=color_scheme)
-        contexts.append(context)
-        return Watched(context.new_page())
-
-    yield open_one
+    contexts: list[Any] = []
+    yield functools.partial(_new_page, chromium, contexts)
     for context in contexts:
         context.close()
 
@@ -117,7 +133,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """JupyterLab with no settings but ours; its kernels run the smoke profile."""
+    """JupyterLab with no settings but ours; its kernels run what a learner's run: the quick profile."""
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     shutil.copytree(notebooks_dir(), folder, ignore=shutil.ignore_patterns(".*"))
@@ -132,7 +148,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     options = [f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     options += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True", "--no-browser"]
     environment = {
-        "AIGC_PROFILE": "smoke",
+        "AIGC_PROFILE": "quick",
         "AIGC_PROGRESS": str(home / "progress.json"),
         "AIGC_RUNS": str(home / "runs"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
@@ -140,6 +156,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONHASHSEED": "0",
     }
     inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     with (home / "log").open("w") as log:
@@ -155,6 +172,39 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         finally:
             server.terminate()
             server.wait(30)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(p, id=p.stem, marks=pytest.mark.xdist_group(p.stem)) for p in notebook_files(notebooks_dir())],
+)
+def ran(request: pytest.FixtureRequest, lab: Any, chromium: Any) -> Any:
+    """Each notebook in JupyterLab, run once for all tests: its LabPage. A test that moves a widget puts it back."""
+    contexts: list[Any] = []
+    lab_page = run_all(_new_page(chromium, contexts), lab, request.param.name)
+    yield lab_page
+    lab_page.close()
+    contexts[0].close()
+
+
+@pytest.fixture(scope="session")
+def run_cells(lab: Any, chromium: Any) -> Any:
+    """run_cells(source, …) -> the LabPage of a new notebook with these code cells, all run."""
+    contexts: list[Any] = []
+    pages: list[LabPage] = []
+
+    def run_one(*sources: str) -> LabPage:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        name = f"cells-{len(pages)}.ipynb"
+        write_notebook(lab.folder / name, cleaned(notebook))
+        pages.append(run_all(_new_page(chromium, contexts), lab, name))
+        return pages[-1]
+
+    yield run_one
+    for lab_page in pages:
+        lab_page.close()
+    for context in contexts:
+        context.close()
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from aigc_course.paths import course_root
-from tests.browser.test_lab import READY
+from tests.browser.lab_page import opened
 
 NAME = "progress.ipynb"
 CELLS = (
@@ -20,20 +20,17 @@ TABLE = ".jp-OutputArea-output .widget-vbox"
 
 @pytest.fixture
 def page_of(lab, open_page):
-    """page_of(colour scheme) -> the notebook's page, ready to run."""
+    """page_of() -> the notebook's page, ready to run."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / NAME)
 
-    def opened():
+    def page():
         watched = open_page()
-        watched.page.set_default_timeout(60_000)
-        watched.page.goto(lab.address(NAME))
-        watched.page.wait_for_function(READY)
-        watched.complaints.clear()  # what JupyterLab said while it started
+        opened(watched, lab, NAME)
         return watched
 
-    yield opened
+    yield page
     (lab.folder / NAME).unlink()
 
 
@@ -57,4 +54,4 @@ def test_the_table_follows_and_the_question_is_answered(page_of):
     assert "✓ 00.1" in text and "2 tries, 1 hint" in text and "solution seen before passing" in text
     table.get_by_role("button", name="Refresh").press("Enter")
     assert "1 of 2" in table.inner_text()
-    assert watched.complaints == [] and watched.left == []
+    assert watched.unexpected == [] and watched.left == []

@@ -1,90 +1,197 @@
-"""The notebooks' widgets in a real JupyterLab: every input is moved by keyboard, the picture must answer."""
+"""The notebooks' widgets in a real JupyterLab: every input is moved, the picture must answer."""
 
-import nbformat
 import pytest
 
-from aigc_course.paths import course_root
-from aigc_course.teaching.notebook import cleaned, notebook_files, notebooks_dir, read_notebook, write_notebook
-from tests.browser.test_lab import CLEAR, READY, RUN_ALL, _errors
+from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_notebook
+from tests.browser.panels import (
+    ANSWER_MILLISECONDS,
+    PANEL,
+    SLIDER,
+    SLIDER_KEYS,
+    keep_screenshot,
+    move,
+    move_all,
+    picture,
+    press_buttons,
+    readouts,
+    said,
+    scroll_to,
+    settled,
+    wait_for,
+)
 
-MUST_HOLD_WIDGETS = ("01", "02", "04", "05", "06", "07")
-RUN_SECONDS = 240
-ANSWER_MILLISECONDS = 10_000
-PANEL = ".jp-OutputArea-output .widget-vbox:has(> img.widget-image)"
+MUST_HOLD_WIDGETS = {"01", "02", "03", "04", "05", "06", "07", "09", "10", "11"}
 IMAGES = """from aigc_course import train
 from aigc_course.widgets import LatentExplorer
-LatentExplorer.of_run(train("image-vae"))"""
+LatentExplorer.of_run(train("image-vae", profile="smoke"))"""
 SOUNDS = """from aigc_course import train
 from aigc_course.widgets import SoundExplorer
-SoundExplorer.of_run(train("audio-vae"))"""
-SLIDER = ".noUi-handle"
-DROPDOWN = "select"
-LINE = "input[type=text]:not(.widget-readout)"
-LABEL = "xpath=ancestor::*[contains(@class, 'widget-inline-hbox')][1]/label"
-TYPED = "zz top"  # no notebook's prompt
-SLIDER_KEYS = ("PageUp", "PageDown")
-# JupyterLab takes arrow keys for itself while a list is closed.
-DROPDOWN_KEYS = ("Alt+ArrowDown ArrowDown Enter", "Alt+ArrowDown ArrowUp Enter")
-# A picture sent anew has a new address even when nothing in it changed: its bytes are compared.
-PICTURE = """async image => {
-    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
-    let sum = 0;
-    for (const byte of bytes) sum = (sum * 31 + byte) >>> 0;
-    return `${bytes.length} ${sum}`;
-}"""
+SoundExplorer.of_run(train("audio-vae", profile="smoke"))"""
+# One control of each kind; nothing is trained.
+CONTROLS = '''from aigc_course.widgets.controls import Button, Choice, LogSlider, Play, Slider, Toggle
+from aigc_course.widgets.explorer import Explorer
 
 
-def notebooks_with_widgets():
-    """The learners' notebooks up to 07 that import a widget, and those that must."""
-    found = {}
-    for path in notebook_files(notebooks_dir()):
-        number = path.stem.split("_")[0]
-        if "01" <= number <= "07":
-            source = "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
-            if "aigc_course.widgets" in source or number in MUST_HOLD_WIDGETS:
-                found[number] = path
-    return found
+class Line(Explorer):
+    """A line of that height."""
+
+    title = "A line"
+    inches = (6.0, 2.5)
+
+    def build(self, figure):
+        self.axes = figure.subplots()
+        (self.line,) = self.axes.plot([0, 1], [0, 0])
+        self.axes.set(ylim=(0, 10), ylabel="height")
+
+    def draw(self, values):
+        height = values["height"] + values["bend"] + 3 * values["raised"] + values["play"] % 5 + len(values["ends"])
+        self.line.set_data([0, 1], [height / 2, height / 2 + values["bend"]])
+        return f"Height {height:.2f}, {values['ends']}."
+
+    def pressed(self, name):
+        self.take("height", 0.0)
 
 
-def test_the_notebooks_that_must_hold_widgets_are_there():
-    assert set(MUST_HOLD_WIDGETS) <= set(notebooks_with_widgets())
+Line([
+    Slider(name="height", label="height", value=1.0, low=0.0, high=4.0, step=0.5),
+    LogSlider(name="bend", label="bend", value=0.1, low=0.01, high=1.0),
+    Choice(name="ends", label="ends", value="a", options=["a", "bb"]),
+    Toggle(name="raised", label="raised"),
+    Play(name="play", label="play", interval_ms=50),
+    Button(name="flat", label="Flat"),
+])'''
 
 
-@pytest.mark.parametrize("path", notebooks_with_widgets().values(), ids=lambda path: path.stem)
-def test_every_input_changes_the_picture(lab, open_page, path):
-    watched = open_page()
-    panels = panels_of(watched, lab, path.name)
+def test_the_notebooks_that_must_hold_widgets_do():
+    imports = {
+        path.stem[:2]: "aigc_course.widgets" in "".join(cell.source for cell in read_notebook(path).cells)
+        for path in notebook_files(notebooks_dir())
+    }
+    assert {number for number, found in imports.items() if found} >= MUST_HOLD_WIDGETS
+
+
+def test_every_input_changes_the_picture(ran):
+    ran.watched.complaints.clear()
+    ran.page.set_default_timeout(ANSWER_MILLISECONDS)
+    panels = ran.page.locator(PANEL)
+    assert (panels.count() > 0) >= (ran.name[:2] in MUST_HOLD_WIDGETS)
     for number in range(panels.count()):
         panel = panels.nth(number)
         scroll_to(panel)
-        assert move_all(panel), f"the widget {number} of {path.name} has no input"
-        keep_screenshot(panel, f"{path.stem}-{number + 1}")
-        assert panel.locator('[role="status"]').inner_text().strip()
-    assert watched.complaints == [] and watched.left == []
+        moved = move_all(panel)
+        keep_screenshot(panel, f"{ran.name.removesuffix('.ipynb')}-{number + 1}")
+        assert moved + press_buttons(panel), f"nothing moves the widget {number} of {ran.name}"
+        assert said(panel)
+    assert ran.watched.unexpected == [] and ran.watched.left == []
 
 
-def test_the_latent_space_of_images_moves(lab, open_page):
+@pytest.fixture
+def shown_by(run_cells):
+    """shown_by(source) -> the panel that a new notebook with this one cell shows, and its page as Watched."""
+
+    def shown(source):
+        lab_page = run_cells(source)
+        assert lab_page.errors == []
+        lab_page.page.set_default_timeout(ANSWER_MILLISECONDS)
+        panel = lab_page.page.locator(PANEL)
+        panel.first.wait_for(state="attached")
+        assert panel.count() == 1
+        scroll_to(panel.first)
+        return panel.first, lab_page.watched
+
+    return shown
+
+
+def test_each_kind_of_control_answers_to_the_mouse(shown_by):
+    panel, watched = shown_by(CONTROLS)
+    start = settled(panel)
+    for number in range(2):  # a slider, one of powers of ten
+        place = panel.locator(".noUi-target").nth(number).bounding_box()
+        watched.page.mouse.click(place["x"] + 0.8 * place["width"], place["y"] + place["height"] / 2)
+        wait_for(panel, lambda before=start: picture(panel) != before)
+        start = settled(panel)
+    panel.locator("select").select_option("bb")
+    wait_for(panel, lambda: "bb" in said(panel))
+    before = settled(panel)
+    panel.locator("input[type=checkbox]").click()
+    wait_for(panel, lambda: picture(panel) != before)
+    panel.get_by_role("button", name="Flat").click()
+    wait_for(panel, lambda: readouts(panel)[0] == "0.00")
+    assert watched.unexpected == [] and watched.left == []
+
+
+def test_play_plays_pauses_and_goes_back(shown_by):
+    panel, watched = shown_by(CONTROLS)
+    start = settled(panel)
+    play = panel.get_by_role("button", name="play or pause")
+    play.click()
+    wait_for(panel, lambda: picture(panel) != start)
+    second = picture(panel)
+    wait_for(panel, lambda: picture(panel) not in (start, second))
+    play.click()
+    paused = settled(panel)
+    watched.page.wait_for_timeout(400)  # eight frames
+    assert picture(panel) == paused
+    panel.get_by_role("button", name="back to the start").click()
+    wait_for(panel, lambda: picture(panel) == start)
+    assert watched.unexpected == [] and watched.left == []
+
+
+def test_a_widget_is_reached_and_moved_with_the_keyboard_alone(shown_by):
+    """From the cell, Tab reaches every control in the order in which they stand, and leaves the last one."""
+    panel, watched = shown_by(CONTROLS)
+    keyboard = watched.page.keyboard
+    watched.page.locator(".jp-CodeCell .cm-content").first.focus()
+    keyboard.press("Escape")
+    reached, seen = [], []
+    focused = """panel => {
+        const now = document.activeElement;
+        if (!panel.contains(now)) return null;
+        const box = now.getBoundingClientRect(), style = getComputedStyle(now);
+        const marked = style.outlineStyle !== 'none' || style.boxShadow !== 'none' || now.matches(':focus-visible');
+        const label = now.closest('.widget-inline-hbox')?.querySelector('label')?.innerText;
+        return [now.getAttribute('aria-label') || label || now.innerText, marked && box.width > 0];
+    }"""
+    for _ in range(60):
+        keyboard.press("Tab")
+        here = panel.evaluate(focused)
+        if here:
+            reached.append(here[0])
+            seen.append(here[1])
+        elif reached:
+            break
+    assert here is None, "Tab does not leave the widget"
+    order = [reached.index(label) for label in ("height", "bend", "ends", "raised", "play or pause", "Flat")]
+    assert order == sorted(order) and all(seen), (reached, seen)
+    kinds = [kind for kind, _ in move_all(panel)]
+    assert kinds.count(SLIDER) == 2 and len(kinds) == 3
+    before = settled(panel)
+    panel.locator("input[type=checkbox]").press("Space")
+    wait_for(panel, lambda: picture(panel) != before)
+    assert press_buttons(panel) == ["Flat"]
+    assert watched.unexpected == [] and watched.left == []
+
+
+def test_the_latent_space_of_images_moves(shown_by):
     """Sliders and lists change the picture; "New z" moves the sliders, "Back to the mean" takes it back."""
-    watched = open_page()
-    panel = shown_by(watched, lab, "latent_images.ipynb", IMAGES)
+    panel, watched = shown_by(IMAGES)
     moved = move_all(panel)
     assert [kind for kind, _ in moved].count(SLIDER) >= 4
     before, numbers = settled(panel), readouts(panel)
     panel.get_by_role("button", name="New z").click()
     wait_for(panel, lambda: picture(panel) != before)
     assert readouts(panel) != numbers
-    assert "a draw from" in panel.locator('[role="status"]').inner_text()
+    assert "a draw from" in said(panel)
     panel.get_by_role("button", name="Back to the mean").click()
     wait_for(panel, lambda: picture(panel) == before)
     assert readouts(panel) == numbers
     keep_screenshot(panel, "latent-images")
-    assert watched.complaints == [] and watched.left == []
+    assert watched.unexpected == [] and watched.left == []
 
 
-def test_the_latent_space_of_sounds_moves_and_plays(lab, open_page):
+def test_the_latent_space_of_sounds_moves_and_plays(shown_by):
     """Sliders change the picture and the sound; "Play" plays it from its beginning."""
-    watched = open_page()
-    panel = shown_by(watched, lab, "latent_sounds.ipynb", SOUNDS)
+    panel, watched = shown_by(SOUNDS)
     audio = panel.locator("audio")
     assert audio.evaluate("player => player.paused")
     source = audio.get_attribute("src")
@@ -99,142 +206,4 @@ def test_the_latent_space_of_sounds_moves_and_plays(lab, open_page):
     assert audio.evaluate("player => player.error") is None
     assert move_all(panel)
     keep_screenshot(panel, "latent-sounds")
-    assert [said for said in watched.complaints if "blob:" not in said] == [] and watched.left == []
-
-
-def panels_of(watched, lab, name):
-    """Run all cells of a notebook. Returns: its panels."""
-    page = watched.page
-    page.set_default_timeout(60_000)
-    page.goto(lab.address(name))
-    page.wait_for_function(READY)
-    page.evaluate(CLEAR)
-    watched.complaints.clear()  # what JupyterLab said while it started
-    page.set_default_timeout(RUN_SECONDS * 1000)
-    assert page.evaluate(RUN_ALL), _errors(page)
-    page.set_default_timeout(ANSWER_MILLISECONDS)
-    panels = page.locator(PANEL)
-    panels.first.wait_for(state="attached")
-    return panels
-
-
-def shown_by(watched, lab, name, source):
-    """The one panel that a new notebook with one cell shows."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    write_notebook(lab.folder / name, cleaned(notebook))
-    panels = panels_of(watched, lab, name)
-    assert panels.count() == 1
-    scroll_to(panels.first)
-    return panels.first
-
-
-def keep_screenshot(panel, name):
-    folder = course_root() / "build" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    panel.screenshot(path=folder / f"{name}.png")
-
-
-def scroll_to(panel):
-    """Bring the panel into sight; JupyterLab lays out only what is, so what stands above may still grow."""
-    for _ in range(20):
-        panel.evaluate("element => element.scrollIntoView({block: 'center'})")
-        if panel.locator("img.widget-image").is_visible():
-            return
-        panel.page.wait_for_timeout(500)
-    pytest.fail("the widget could not be scrolled into sight")
-
-
-def move_all(panel):
-    """Move each input and put it back, also those that only another choice in a list makes of use."""
-    moved = []
-    for target in usable(panel, DROPDOWN):
-        before = usable(panel, SLIDER)
-        back = press_until_changed(panel, target, DROPDOWN_KEYS)
-        for slider in (s for s in usable(panel, SLIDER) if s not in before):
-            moved.append(move(panel, slider, SLIDER_KEYS))
-        press(panel, target, back)
-        wait_for(panel, lambda before=before: usable(panel, SLIDER) == before)
-        moved.append(target)
-    moved += [retype(panel, target) for target in usable(panel, LINE)]
-    return moved + [move(panel, target, SLIDER_KEYS) for target in usable(panel, SLIDER)]
-
-
-def usable(panel, kind):
-    """The places, among the inputs of one kind, of those that are not greyed out: (kind, index)."""
-    found = []
-    for index, target in enumerate(panel.locator(kind).all()):
-        if not (target.is_disabled() or target.locator("xpath=ancestor-or-self::*[@disabled]").count()):
-            found.append((kind, index))
-    return found
-
-
-def move(panel, target, keys):
-    press(panel, target, press_until_changed(panel, target, keys))
-    return target
-
-
-def retype(panel, target):
-    """Type another text, and then the old one; what is written follows the text."""
-    line = panel.locator(target[0]).nth(target[1])
-    old = line.input_value()
-    before = settled(panel)
-    for text, expected in ((TYPED, True), (old, False)):
-        line.fill(text)
-        for _ in range(60):
-            if (picture(panel) != before) == expected:
-                break
-            panel.page.wait_for_timeout(50)
-        assert (picture(panel) != before) == expected, f"{text!r} was typed, and the picture did not follow"
-        assert text in panel.locator('[role="status"]').inner_text()
-    return target
-
-
-def press(panel, target, strokes):
-    panel.locator(target[0]).nth(target[1]).focus()
-    for stroke in strokes.split():
-        panel.page.keyboard.press(stroke)
-
-
-def press_until_changed(panel, target, keys):
-    """Press the first keys; where the input stood at that end already, the second. Returns: what takes it back."""
-    label = panel.locator(target[0]).nth(target[1]).locator(LABEL).inner_text().strip()
-    assert label, f"an input without a label: {target}"
-    before = settled(panel)
-    for strokes, back in 2 * (keys, keys[::-1]):  # again: a page that is still laid out anew may take the focus away
-        press(panel, target, strokes)
-        for _ in range(60):
-            if picture(panel) != before:
-                settled(panel)
-                return back
-            panel.page.wait_for_timeout(50)
-    return pytest.fail(f"'{label}' was moved by {' and '.join(keys)}, and the picture stayed the same")
-
-
-def readouts(panel):
-    """The numbers beside the sliders."""
-    return panel.locator(".widget-readout").all_inner_texts()
-
-
-def wait_for(panel, met):
-    """Wait until met() holds."""
-    for _ in range(ANSWER_MILLISECONDS // 50):
-        if met():
-            return
-        panel.page.wait_for_timeout(50)
-    pytest.fail("what was waited for did not come")
-
-
-def settled(panel):
-    """The picture once it has stayed the same for a moment."""
-    last = None
-    for _ in range(40):
-        now = picture(panel)
-        if now == last:
-            return now
-        last = now
-        panel.page.wait_for_timeout(250)
-    return last
-
-
-def picture(panel):
-    return panel.locator("img.widget-image").evaluate(PICTURE)
+    assert watched.unexpected == [] and watched.left == []
