@@ -14,6 +14,7 @@ _FINE = 1000  # speeds are multiples of 1 / 1000: less than a cent (1/1200 of an
 _LOUD = 0.35  # of the loudest frame's level: what is below is no part of the sound
 _FRAME_SECONDS = 0.01
 _NEAR = 0.04  # how far from where it should be a tone is looked for, relative to its frequency
+_FAINTER = 10  # a tone has at least a tenth of the strongest amplitude; the window's side lobes have 1/37
 _PADDED = 16  # times as long as the sound: how finely the spectrum is sampled
 
 
@@ -70,7 +71,7 @@ def tone_hz(waveform: Tensor, sample_rate_hz: int, near_hz: float) -> float:
     """The frequency of the strongest tone of a sound (T,) within 4 % of `near_hz`.
 
     The peak of the spectrum (Hann window, padded to 16 times the length), refined by a parabola through its logarithm.
-    Raises: UsageError for a sound too short to tell tones apart there, or without a peak in that range.
+    Raises: UsageError for a sound too short to tell tones apart there, or without a tone there.
     """
     if len(waveform) * near_hz * _NEAR < 2 * sample_rate_hz:
         raise UsageError(f"{len(waveform)} samples are too few to find a tone near {near_hz:.0f} Hz; give more")
@@ -78,7 +79,7 @@ def tone_hz(waveform: Tensor, sample_rate_hz: int, near_hz: float) -> float:
     levels = torch.fft.rfft(waveform.double() * torch.hann_window(len(waveform)).double(), n=n).abs().log()
     low, high = (math.floor(near_hz * factor * n / sample_rate_hz) for factor in (1 - _NEAR, 1 + _NEAR))
     peak = low + int(levels[low : high + 1].argmax())
-    if peak in (low, high):
+    if peak in (low, high) or not levels[peak] > levels.max() - math.log(_FAINTER):
         raise UsageError(f"no tone lies within {_NEAR:.0%} of {near_hz:.0f} Hz; look for it at another frequency")
     before, at, after = levels[peak - 1 : peak + 2].tolist()
     return (peak + 0.5 * (before - after) / (before - 2 * at + after)) * sample_rate_hz / n

@@ -26,9 +26,10 @@ def test_too_short_a_sound_has_no_tone():
         tone_hz(tone(440, 0.02), RATE, 440)
 
 
-def test_the_edge_of_another_tone_is_none():
+@pytest.mark.parametrize("sound", [tone(640), tone(625), tone(900), torch.zeros(2400)])
+def test_the_edge_of_another_tone_and_silence_are_none(sound):
     with pytest.raises(UsageError, match="no tone lies within 4% of 600 Hz"):
-        tone_hz(tone(640), RATE, 600)
+        tone_hz(sound, RATE, 600)
 
 
 @pytest.mark.parametrize("speed", [0.5, 0.8, 1.0, 1.26, 2.0])
