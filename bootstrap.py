@@ -274,6 +274,9 @@ def install(root, venv, digest, log):
     python = venv_python(venv)
     lock = os.path.join(root, "requirements.lock")
     pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-warn-script-location"]
+    wheels = os.path.join(root, "wheels")
+    if os.path.isdir(wheels):  # the checkout came with its packages: `aigc-course kit`
+        pip += ["--no-index", "--find-links", wheels]
     with io.open(log, "w", encoding="utf-8") as file:
         for what, arguments, names in (
             ("packages", ["--require-hashes", "-r", lock], locked_names(lock)),

@@ -175,6 +175,13 @@ def test_first_run_installs_the_lock_then_the_course(set_up: Callable, checkout:
     assert json.loads(overrides.read_text())["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
 
 
+def test_packages_that_came_with_the_checkout_are_installed_without_a_network(set_up, checkout) -> None:
+    (checkout / "wheels").mkdir()
+    calls = set_up()
+    assert len(calls) == 2
+    assert all(f"--no-index --find-links {checkout / 'wheels'}" in call for call in calls)
+
+
 def test_second_run_starts_no_process(set_up: Callable, bootstrap: ModuleType, monkeypatch) -> None:
     set_up()
     monkeypatch.setattr(bootstrap.subprocess, "Popen", None)

@@ -15,6 +15,7 @@ from aigc_course.cli import (
     doctor,
     export,
     generate,
+    kit,
     maintain,
     notebooks,
     progress,
@@ -49,6 +50,7 @@ app.command()(doctor.doctor)
 app.command()(course.course)
 app.command()(course.release)
 app.command()(slides.slides)
+app.command()(kit.kit)
 app.add_typer(classes.app, name="class")
 app.command()(maintain.refresh)
 app.command()(maintain.verify)
