@@ -7,7 +7,7 @@ from aigc_course.exercises.record import Entry
 from aigc_course.exercises.registry import all_exercises, progress
 from aigc_course.exercises.standing import standing
 from aigc_course.exercises.summary import report
-from aigc_course.teaching.notebook import notebook_files, notebooks_dir
+from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_notebook
 
 FIRST_CELL = r"""# A title with $\sigma$
 
@@ -110,3 +110,10 @@ def test_what_a_notebook_says_is_escaped(monkeypatch):
         "aigc_course.exercises.standing.outlines", lambda: {"00": parse_outline(FIRST_CELL, "00_a.ipynb")}
     )
     assert "count &lt;b&gt;" in standing(at()).to_html()
+
+
+def test_the_first_notebook_shows_it():
+    cells = read_notebook(notebooks_dir() / "00_welcome.ipynb").cells
+    (panel,) = (cell.outputs[0].data for cell in cells if cell.source == "progress()")
+    for shown in panel.values():
+        assert "Where you are: 00 · Welcome" in shown and "Next: exercise 00.1" in shown
