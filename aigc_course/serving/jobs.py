@@ -118,14 +118,18 @@ class JobQueue:
             self._changed.notify_all()
         return job
 
-    def close(self) -> None:
-        """Take no more jobs, end those that there are, and wait for the threads."""
+    def stop(self) -> None:
+        """Take no more jobs, and end those that there are."""
         with self._changed:
             self._is_open = False
             jobs = [*self._waiting, *self._running]
             self._changed.notify_all()
         for job in jobs:
             job.cancel(NotReady("the server is shutting down"))
+
+    def close(self) -> None:
+        """Stop, and wait for the threads."""
+        self.stop()
         for thread in self._threads:
             thread.join(self.limits.seconds)
 

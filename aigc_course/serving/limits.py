@@ -27,7 +27,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value, least = getattr(self, field.name), 0 if field.name == "queue_length" else 1
-            is_float = field.type is float or field.type == "float"
+            is_float = field.type is float
             right = not isinstance(value, bool) and isinstance(value, int | float if is_float else int)
             if not right or not math.isfinite(value) or (value <= 0 if is_float else value < least):
                 needed = "a number above 0" if is_float else f"a whole number, at least {least}"

@@ -50,6 +50,7 @@ def create_app(
         service.queue.close()
 
     app = FastAPI(title="aigc-course serve", docs_url=None, redoc_url=None, lifespan=lifespan)  # both need a network
+    app.state.service = service
     add_routes(app, service)
     if page:
         from aigc_course.serving.page import mount_page
@@ -148,10 +149,17 @@ def _listening(host: str, port: int) -> socket.socket:
 def _server(app: "FastAPI") -> Any:
     import uvicorn
 
+    class Server(uvicorn.Server):
+        """Ends what is in work before it waits for connections to close, so that clients are told."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.service.queue.stop()
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(
         app, log_config=None, access_log=False, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 def _require_packages() -> None:

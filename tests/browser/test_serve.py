@@ -10,7 +10,9 @@ import pytest
 
 import aigc_course as aigc
 from aigc_course.paths import course_root
+from aigc_course.serving import running_server
 from tests.browser.accessibility import findings
+from tests.serving.stubs import PATIENCE_SECONDS, HeldText, served
 
 RECIPES = ("text-gpt", "image-vae", "audio-vae")
 SHOTS = course_root() / "build" / "screenshots"
@@ -97,6 +99,23 @@ def test_what_is_not_allowed_is_told_in_plain_words(visitor):
     person.page.get_by_text("seed: Input should be greater than or equal to 0").wait_for()
     shoot(person.page, "serve-error")
     assert complaints_of(person) == [] and person.left == []
+
+
+@pytest.mark.parametrize("leave", ["stop", "close"])
+def test_a_visitor_who_stops_or_leaves_frees_the_place(open_page, leave):
+    endless = HeldText(None, is_open=True)
+    with running_server(served(endless=endless), page=True) as address:
+        page = open_page().page
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        page.get_by_role("button", name="Write").click()
+        page.wait_for_function("() => [...document.querySelectorAll('textarea')].some(t => t.value.startsWith('xx'))")
+        assert not endless.ended.is_set()
+        if leave == "stop":
+            page.get_by_role("button", name="Stop").click()
+        else:
+            page.close()
+        assert endless.ended.wait(PATIENCE_SECONDS)
 
 
 def complaints_of(person):

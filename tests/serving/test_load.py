@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
-from aigc_course.serving import Limits, running_server
+from aigc_course.serving import Limits, create_app, running_server
+from tests.serving.conftest import LOCAL
 from tests.serving.stubs import PATIENCE_SECONDS, FaultyText, HeldText, served, wait_until
 from tests.serving.test_api import error_of, events_of
 
@@ -158,3 +160,24 @@ def test_the_log_says_how_it_ended_and_never_what_a_user_wrote(caplog, capfd):
     faults = [line for line in lines if line.startswith("RuntimeError, raised at:")]
     assert len(faults) == 1 and "stubs.py" in faults[0]
     assert lines[0].startswith("POST /v1/text 200 ")
+
+
+def test_a_server_that_stops_tells_those_who_wait(threads):
+    held = HeldText()
+    with running_server(served(held=held)) as address:
+        client = client_of(address)
+        asked = [threads.submit(client.post, "/v1/text", json={"model": "held"}) for _ in range(2)]
+        wait_until(lambda: counts(client) == (1, 1))
+        told = threads.submit(lambda: [error_of(one.result()) for one in asked])
+        told.add_done_callback(lambda _: held.gate.set())
+    assert told.result() == [(503, "not_ready")] * 2
+    client.close()
+
+
+def test_a_stopped_service_is_not_ready():
+    app = create_app(served(free=HeldText(is_open=True)), page=False)
+    with TestClient(app, base_url=LOCAL) as client:
+        app.state.service.queue.stop()
+        assert error_of(client.get("/health/ready")) == (503, "not_ready")
+        assert error_of(client.post("/v1/text", json={"model": "free"})) == (503, "not_ready")
+        assert client.get("/health/live").status_code == 200
