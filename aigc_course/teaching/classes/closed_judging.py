@@ -13,6 +13,7 @@ from aigc_course.teaching.classes.closed_process import ClosedProcesses, RemoteA
 from aigc_course.teaching.classes.wire import Line, WireError
 
 _PATIENCE = 3.0
+_FOR_LEARNERS = " On a slow machine, set AIGC_CHECK_SECONDS to more seconds."
 DEFINITION_SECONDS = 30.0  # for the cells that an answer needs
 
 
@@ -50,14 +51,16 @@ def judge_closed(
         problem = Complaint(kind="stopped", message="The code that your function needs was stopped: {reason}.")
     except Exception as error:  # a check that does not survive an answer is no reason to grade nobody else
         problem = Complaint(kind="not judged", message=f"Your function gives what cannot be judged: {error}")
-    if answer and answer.ended:
+    if answer and answer.ended is not None:
         problem = Complaint(kind="stopped", message="Your function was stopped: {reason}.")
     stopped = problem is not None and problem.kind == "stopped"
     ending = processes.end(line, gone=stopped)
     if problem:
-        reason = ending.reason or (answer.ended if answer else None) or "it ended"
+        reason = (answer.ended if answer else "") or ending.reason or "it ended"
         text = problem.message.replace("{reason}", reason) if stopped else problem.message
         result = failed(exercise, replace(problem, message=text))
+    elif result.kind == "no end":
+        result = replace(result, message=result.message.removesuffix(_FOR_LEARNERS))
     elif answer and answer.last_place and not result.excerpt and result.status == "failed":
         result = replace(result, excerpt=_excerpt(cells, *answer.last_place))
     return Verdict(result=result, seconds=time.monotonic() - start, cpu_seconds=ending.cpu_seconds)

@@ -35,6 +35,14 @@ _ENDINGS = {
     signal.SIGABRT: "it aborted",
 }
 
+_SETTINGS = {
+    "HOME": "/tmp",
+    "MPLBACKEND": "Agg",
+    "AIGC_PROFILE": "quick",
+    "PYTHONUTF8": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
@@ -105,7 +113,7 @@ class RemoteAnswer:
 
     @property
     def ended(self) -> str | None:
-        """Why its process answers no more; None while it does."""
+        """Why its process answers no more, "" when nobody knows; None while it does."""
         return self._peer.ended
 
     @property
@@ -207,7 +215,7 @@ def _environment() -> dict[str, str]:
     """What the zygote needs of this process's environment; nothing else goes to a learner's code."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return kept | threads | {"HOME": "/tmp", "MPLBACKEND": "Agg", "AIGC_PROFILE": "quick", "PYTHONUTF8": "1"}
+    return kept | threads | _SETTINGS
 
 
 def _signature(parameters: list[Any]) -> Signature:

@@ -105,7 +105,7 @@ class Lane:
     """Grades one submission after another."""
 
     def __init__(self, seconds: float, hidden: Sequence[Path]) -> None:
-        """Args: seconds: the processor time of one exercise. hidden: folders that no submission may see, beside the answers."""
+        """Args: seconds: processor time of one exercise. hidden: what no submission may see, beside the answers."""
         root, package = course_root(), Path(aigc_course.__file__).parent
         self._hidden = [package / "exercises", root / "solutions", root / "tests", *hidden]
         self._limits = Limits(cpu_seconds=math.ceil(seconds), memory_bytes=MEMORY_BYTES)

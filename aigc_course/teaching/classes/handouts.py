@@ -64,7 +64,11 @@ def checksum(cell: NotebookNode) -> str:
 def _make_test(cell: NotebookNode, points: float) -> None:
     """Let a cell that ends in check(…) show what the check found and give the points as its result."""
     lines = cell.source.split("\n")
-    lines[-1:] = [f"checked = {lines[-1]}", "display(checked)", f"{points:g} * bool(checked)  # the points"]
+    lines[-1:] = [
+        f"result_of_check = {lines[-1]}",
+        "display(result_of_check)",
+        f"{points:g} * bool(result_of_check)  # the points",
+    ]
     cell.source = "\n".join(lines)
     shown = [nbformat.v4.new_output("display_data", data=output.data) for output in cell.outputs if "data" in output]
     result = nbformat.v4.new_output("execute_result", data={"text/plain": "0"}, execution_count=cell.execution_count)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from aigc_course.errors import CourseError
 from aigc_course.teaching.notebook import parse_cell
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 
 
@@ -94,21 +95,35 @@ def _checked(tree: ast.stmt, exercise_id: str) -> ast.expr | None:
 
 
 def _closure(statements: Sequence[_Statement], names: Iterable[str]) -> set[int]:
-    """The numbers of the statements that bind these names, and those that they in turn load."""
+    """The numbers of the statements that these names, read at the end, depend on."""
+    end = len(statements)
     binding: dict[str, list[int]] = {}
     for number, statement in enumerate(statements):
         for name in statement.binds:
             binding.setdefault(name, []).append(number)
     chosen = set(binding.get("*", []))  # from module import *
-    ahead, seen = list(names), set(names)
+    ahead, seen = [(name, end, end) for name in names], set[tuple[str, int, int]]()
     while ahead:
-        for number in binding.get(ahead.pop(), []):
-            if number not in chosen:
-                chosen.add(number)
-                new = _loads(statements[number].tree) - seen
-                seen |= new
-                ahead += new
+        name, place, until = ahead.pop()
+        bound = binding.get(name, [])
+        first = max((number for number in bound if number < place and _replaces(statements[number], name)), default=0)
+        for number in (number for number in bound if first <= number < until):
+            chosen.add(number)
+            # What a function reads is looked up when it is called: what was bound before it, and all that follows.
+            later = isinstance(statements[number].tree, _DEFINITIONS)
+            new = {(one, number + later, end if later else number) for one in _loads(statements[number].tree)} - seen
+            seen |= new
+            ahead += new
     return chosen
+
+
+def _replaces(statement: _Statement, name: str) -> bool:
+    """Whether nothing of what `name` was before is left behind this statement."""
+    tree = statement.tree
+    if isinstance(tree, ast.Assign):
+        targets = [item for one in tree.targets for item in getattr(one, "elts", [one])]
+        return any(isinstance(one, ast.Name) and one.id == name for one in targets)
+    return isinstance(tree, (*_DEFINITIONS, ast.Import, ast.ImportFrom))
 
 
 def _loads(tree: ast.stmt | ast.expr) -> frozenset[str]:
@@ -130,7 +145,7 @@ def _binds(body: Sequence[ast.stmt]) -> set[str]:
     """The names that statements bind at the notebook's level; `d[k] = v` and `x.a = v` count for d and x."""
     found: set[str] = set()
     for tree in body:
-        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(tree, _DEFINITIONS):
             found.add(tree.name)
         elif isinstance(tree, ast.Import | ast.ImportFrom):
             found |= {(alias.asname or alias.name).split(".")[0] for alias in tree.names}

@@ -50,7 +50,7 @@ class Peer:
         self._objects = list(objects)
         self._records: list[tuple[list[Tensor], list[Tensor]]] = []  # inputs and outputs of calls with a gradient
         self._depth = 0
-        self.ended: str | None = None  # why nothing more can be asked
+        self.ended: str | None = None  # once nothing more can be asked: why, or "" when the line just closed
 
     def other_node(self, value: Any) -> Node:
         """The node of a value without a plain form."""
@@ -122,8 +122,11 @@ class Peer:
                 self.answer(message, data)
                 message, data = self.line.receive()
         except (EOFError, OSError, WireError) as error:
-            self.ended = f"it sent {error}" if isinstance(error, WireError) else "it ended"
-            raise Ended(self.ended) from error
+            self.ended = f"it sent {error}" if isinstance(error, WireError) else ""
+            raise Ended(self.ended or "it ended") from error
+        if "stopped" in message:
+            self.ended = f"it called {str(message['stopped'])[:40]}, which no exercise needs"
+            raise Ended(self.ended)
         if "error" in message:
             self.raise_error(message["error"])
         return message, data
