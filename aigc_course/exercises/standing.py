@@ -24,7 +24,7 @@ class Standing:
 
     @property
     def title(self) -> str:
-        return f"Where you are: {self.outline.number} · {self.outline.title}"
+        return "Where you are: " + " · ".join(filter(None, [self.outline.number, self.outline.title]))
 
     @property
     def done(self) -> str:

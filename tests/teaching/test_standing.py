@@ -85,6 +85,11 @@ def test_a_finished_notebook_leads_to_the_one_after_it_and_at_the_end_to_what_wa
     assert found.outline.number == max(outlines()) and found.passed == found.exercises
 
 
+def test_outside_a_checkout_the_number_stands_alone(monkeypatch):
+    monkeypatch.setattr("aigc_course.exercises.standing.outlines", dict)
+    assert standing(at()).title == "Where you are: 00"
+
+
 def test_without_exercises_there_is_no_panel():
     assert standing([]) is None
     assert "Where you are" not in str(report([])) + report([]).to_html()
