@@ -124,5 +124,5 @@ class LocalHosts:
 
 def _host(scope: Scope) -> str:
     """The host's name, without its port."""
-    host = Headers(scope=scope).get("host", "")
+    host = Headers(scope=scope).get("host", "").lower()
     return host if host.endswith("]") else host.rpartition(":")[0] if ":" in host else host

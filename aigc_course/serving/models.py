@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ class ServedModel:
 
     name: str
     generator: TextGenerator | ImageGenerator | AudioGenerator
-    card: dict[str, Any] = field(default_factory=dict)  # JSON: recipe, profile, steps, data set and its licence
+    card: dict[str, Any]  # JSON: recipe, profile, steps, data set and its licence
 
     @property
     def kind(self) -> Kind:

@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 
+from aigc_course.serving.gate import PageGate
 from aigc_course.serving.models import ServedModel
 from aigc_course.serving.service import Service
 from aigc_course.serving.visits import audio_handler, images_handler, text_handler
@@ -39,8 +40,9 @@ def mount_page(app: FastAPI, service: Service) -> None:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
-        max_file_size=1,  # nothing here takes a file
     )
+    events = [event for event in page.config["dependencies"] if event["backend_fn"]]
+    app.add_middleware(PageGate, n_values={event["id"]: len(event["inputs"]) for event in events})
 
 
 def _theme() -> gr.themes.Base:
@@ -51,11 +53,12 @@ def _theme() -> gr.themes.Base:
 
 def _text_tab(service: Service, models: list[ServedModel]) -> None:
     limits = service.limits
+    most = limits.text_characters
     with gr.Tab("Text"), gr.Row():
         with gr.Column():
             model = _model_choice(models)
             prompt = gr.Textbox(label="The text begins with", lines=3, max_length=limits.prompt_characters)
-            length = gr.Slider(1, limits.text_characters, 200, step=1, label="Characters at most")
+            length = gr.Slider(1, most, min(200, most), step=1, label="Characters at most")
             temperature = gr.Slider(0, 2, 1, step=0.05, label="Temperature (0: always the likeliest)")
             top_p = gr.Slider(0.05, 1, 1, step=0.05, label="Top p (share of the probability to choose from)")
             seed = _seed()
@@ -67,7 +70,7 @@ def _text_tab(service: Service, models: list[ServedModel]) -> None:
     inputs = [model, prompt, length, temperature, top_p, seed]
     event = _on([button.click, prompt.submit], text_handler(service), inputs, [text, note])
     stop.click(None, cancels=[event])
-    model.change(lambda name: gr.Dropdown(info=_about(service.models[name])), model, model, api_visibility="private")
+    _on([model.change], lambda name: gr.Dropdown(info=_about(_chosen(service, name))), [model], [model])
 
 
 def _images_tab(service: Service, models: list[ServedModel]) -> None:
@@ -84,10 +87,10 @@ def _images_tab(service: Service, models: list[ServedModel]) -> None:
     _on([button.click], images_handler(service), [model, number, label, seed], [grid, note])
 
     def known(name: str) -> tuple[Any, Any]:
-        chosen = service.models[name]
+        chosen = _chosen(service, name)
         return gr.Dropdown(info=_about(chosen)), _choice("Class", chosen.class_names, _ALL)
 
-    model.change(known, model, [model, label], api_visibility="private")
+    _on([model.change], known, [model], [model, label])
 
 
 def _audio_tab(service: Service, models: list[ServedModel]) -> None:
@@ -105,21 +108,27 @@ def _audio_tab(service: Service, models: list[ServedModel]) -> None:
     _on([button.click], audio_handler(service), [model, label, speaker, temperature, seed], [player, note])
 
     def known(name: str) -> tuple[Any, Any, Any]:
-        chosen = service.models[name]
+        chosen = _chosen(service, name)
         word = _choice("Word", chosen.class_names, _ALL)
         return gr.Dropdown(info=_about(chosen)), word, _choice("Speaker", chosen.speaker_names, _ANYONE)
 
-    model.change(known, model, [model, label, speaker], api_visibility="private")
+    _on([model.change], known, [model], [model, label, speaker])
 
 
 def _on(triggers: list[Any], handler: Any, inputs: list[Any], outputs: list[Any]) -> Any:
-    """Let a press or Enter call the handler. It gets raw values: the service checks them as those of the JSON API."""
+    """Let what a visitor does call the handler, with raw values: they are checked as those of the JSON API are."""
     return gr.on(triggers, handler, inputs, outputs, preprocess=False, show_progress="hidden", api_visibility="private")
 
 
 def _model_choice(models: list[ServedModel]) -> Any:
     names = [model.name for model in models]
     return gr.Dropdown(names, value=names[0], label="Model", info=_about(models[0]), interactive=True)
+
+
+def _chosen(service: Service, name: str) -> ServedModel:
+    if name not in service.models:
+        raise gr.Error("no model of that name is served", print_exception=False)
+    return service.models[name]
 
 
 def _about(model: ServedModel) -> str:

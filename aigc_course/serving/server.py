@@ -63,11 +63,7 @@ def create_app(
     return app
 
 
-def serve(
-    models: Mapping[str, ServedModel],
-    bound: socket.socket,
-    limits: Limits | None = None,
-) -> None:
+def serve(models: Mapping[str, ServedModel], bound: socket.socket, limits: Limits | None = None) -> None:
     """Serve on a socket that `bind` made until Ctrl-C, which raises KeyboardInterrupt; log to the error stream."""
     _require_packages()
     if not _is_local(bound):
@@ -91,8 +87,8 @@ def running_server(
 ) -> Iterator[str]:
     """A server in a thread of this process, on a free port of this machine: its address, as "http://127.0.0.1:7861"."""
     _require_packages()
-    bound = bind("127.0.0.1", 0)
     server = _server(create_app(models, limits, page=page))
+    bound = bind("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     try:

@@ -22,6 +22,7 @@ Handler = Callable[..., AsyncGenerator[Any, None]]
 
 _BEAT_SECONDS = 0.5  # how soon a visitor who left is noticed
 _SHOWN_EVERY_SECONDS = 0.1  # text on the screen, at most
+_WAITING, _WRITING = "Waiting for others to be served…", "Writing…"
 
 
 def text_handler(service: Service) -> Handler:
@@ -73,10 +74,6 @@ def audio_handler(service: Service) -> Handler:
                 yield (_player(result.facts), _note(result)) if result else ("", _WAITING)
 
     return _told("audio", speak)
-
-
-_WAITING = "Waiting for others to be served…"
-_WRITING = "Writing…"
 
 
 def _results(job: Job) -> contextlib.aclosing:

@@ -12,6 +12,7 @@ from aigc_course.serving.service import Service
 from aigc_course.serving.visits import audio_handler, images_handler, text_handler
 from tests.serving.conftest import LOCAL
 from tests.serving.stubs import FaultyText, HeldText, served, wait_until
+from tests.serving.test_api import error_of
 
 
 def visit(make_handler, models, *values, limits=None):
@@ -123,8 +124,56 @@ def test_the_page_has_a_tab_for_each_kind_and_the_ranges_of_the_limits(models):
         assert listed.status_code == 404 and listed.json()["error"]["type"] == "not_found"
         wrong = client.put("/v1/text")
         assert wrong.status_code == 405 and wrong.json()["error"]["type"] == "method_not_allowed"
-        assert client.post("/gradio_api/upload", files={"files": b"x" * 100}).status_code in (400, 413)
-        assert client.get("/gradio_api/file=/etc/hostname").status_code == 403
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A client of the page of a model that writes three characters."""
+    with page_of(served(free=HeldText(is_open=True))) as client:
+        yield client
+
+
+def press(page, data, event=0):
+    return page.post("/gradio_api/queue/join", json={"data": data, "fn_index": event, "session_hash": "s"})
+
+
+def test_a_press_is_answered(page):
+    assert press(page, ["free", "a", 3, 1, 1, ""]).status_code == 200
+    assert '"axxx"' in page.get("/gradio_api/queue/data?session_hash=s").text
+
+
+@pytest.mark.parametrize(
+    ("data", "event"),
+    [([], 0), (["my-secret"] * 5, 0), (["my-secret"] * 7, 0), ("my-secret", 0), ([], 1), ([], 99), ([], -1), ([], "x")],
+)
+def test_what_is_no_press_of_a_button_is_refused(page, data, event, capfd):
+    assert error_of(press(page, data, event)) == (422, "invalid_body")
+    assert "my-secret" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"{}", b"[" * 60_000])
+def test_what_is_no_press_at_all_is_refused(page, body):
+    assert error_of(page.post("/gradio_api/queue/join", content=body)) == (422, "invalid_body")
+    large = page.post("/gradio_api/queue/join", content=body.ljust(65_537))
+    assert error_of(large) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/hostname",
+        "/gradio_api/upload",
+        "/gradio_api/call/visit",
+        "/gradio_api/run/predict",
+        "/gradio_api/info",
+        "/monitoring",
+        "/login",
+        "/nothing",
+        "/..%2f..%2fetc/hostname",
+    ],
+)
+def test_of_gradio_only_what_the_page_needs_is_reached(page, path):
+    assert error_of(page.get(path)) == error_of(page.post(path, json={})) == (404, "not_found")
 
 
 def test_only_kinds_that_are_served_have_a_tab(models):
