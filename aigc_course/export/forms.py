@@ -17,10 +17,10 @@ from aigc_course.export import graphs
 from aigc_course.export.parts import Part, part_of, player_of
 from aigc_course.export.running import OnnxModel
 from aigc_course.files import atomic_write, explain_os_errors
+from aigc_course.generators.load import read_run
 from aigc_course.generators.weights import CONFIG, WEIGHTS, write_weights
-from aigc_course.recipes import Run, checkpoint_path, get_recipe
+from aigc_course.recipes import Run, get_recipe
 from aigc_course.recipes.recipe import weights_of
-from aigc_course.training import checkpoint
 
 Form = Literal["safetensors", "torch", "onnx", "int8"]
 
@@ -50,7 +50,7 @@ def export_model(
     """Write the model of a run in another form, whole or not at all.
 
     Args:
-        run: a `Run`, its directory, or a checkpoint file.
+        run: a `Run`, its directory, a checkpoint file, or a folder of exported weights.
         to: "safetensors": a folder with the weights and config.json, which `load_generator` reads. "torch": a graph for
             `torch.export.load`. "onnx": a graph for onnxruntime. "int8": the same with weights of 8 bits.
         out: where to; None: the recipe's name in the working directory.
@@ -63,8 +63,7 @@ def export_model(
         raise unknown("form", to, FORMS)
     if to in ("onnx", "int8"):
         graphs.require_onnx()
-    source = checkpoint_path(run)
-    tree = checkpoint.load(source, only=("config", "model", "ema", "step"))
+    source, tree = read_run(run)
     recipe = tree["config"].get("recipe", "")
     if not get_recipe(recipe).generates:
         raise CheckpointError(f"{source} was made by {recipe!r}, which generates nothing; export one that does")
@@ -112,7 +111,7 @@ def _write_folder(path: Path, tree: dict[str, Any], recipe: str) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".part") as scratch:
             new, old = Path(scratch) / "new", Path(scratch) / "old"
             new.mkdir()
-            write_weights(new, weights_of(tree, player_of(recipe)), tree["config"], player_of(recipe))
+            write_weights(new, weights_of(tree, player_of(recipe)), tree, player_of(recipe))
             if path.exists():
                 os.replace(path, old)
             try:

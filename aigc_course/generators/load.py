@@ -38,11 +38,7 @@ def load_generator(run: Run | str | Path) -> AnyGenerator:
     Raises: CheckpointError when there is none, it is damaged, it generates nothing (a classifier), or a recipe made it
         that this version lacks.
     """
-    if not isinstance(run, Run) and is_weights_folder(run):
-        path, tree = Path(run), read_weights(run)
-    else:
-        path = checkpoint_path(run)
-        tree = checkpoint.load(path, only=("config", "model", "ema"))
+    path, tree = read_run(run)
     loaders: dict[str, Callable[[dict[str, Any], str], AnyGenerator]] = {
         "text-gpt": _text_gpt,
         "image-gan": _image_gan,
@@ -60,6 +56,14 @@ def load_generator(run: Run | str | Path) -> AnyGenerator:
     generator = loaders[recipe](tree, str(path))
     generator.made_by = f"the {recipe} of aigc_course {__version__}"
     return generator
+
+
+def read_run(run: Run | str | Path) -> tuple[Path, dict[str, Any]]:
+    """Where the weights of a run are, and its config, step, model and average (ema). Arguments, errors: see above."""
+    if not isinstance(run, Run) and is_weights_folder(run):
+        return Path(run), read_weights(run)
+    path = checkpoint_path(run)
+    return path, checkpoint.load(path, only=("config", "model", "ema", "step"))
 
 
 def _ready(model: torch.nn.Module, tree: dict[str, Any], where: str, player: str = "model") -> Any:

@@ -27,21 +27,21 @@ def is_weights_folder(path: str | Path) -> bool:
     return (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file()
 
 
-def write_weights(folder: Path, weights: dict[str, Tensor], config: dict[str, Any], player: str) -> None:
+def write_weights(folder: Path, weights: dict[str, Tensor], tree: dict[str, Any], player: str) -> None:
     """Write both files into an existing folder.
 
-    Args: weights: by the names that the module has for them. config: of the checkpoint. player: what the checkpoint
-        calls the module, "model" or "generator".
+    Args: weights: by the names that the module has for them. tree: the loaded checkpoint (config, step). player: what
+        the checkpoint calls the module, "model" or "generator".
     Raises: OSError when the disk is full.
     """
     tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
     (folder / WEIGHTS).write_bytes(serialise(tensors, metadata={"format": "pt"}))
     facts = {"format": _FORMAT, "version": __version__, "player": player, "sha256": sha256(folder / WEIGHTS)}
-    write_json(folder / CONFIG, facts | {"config": config})
+    write_json(folder / CONFIG, facts | {"step": tree["step"], "config": tree["config"]})
 
 
 def read_weights(folder: str | Path) -> dict[str, Any]:
-    """What `write_weights` wrote, in the form of a loaded checkpoint: config, model. Runs no code from the files.
+    """What `write_weights` wrote, in the form of a loaded checkpoint: config, step, model. Runs no code from the files.
 
     Raises: CheckpointError when a file is missing or damaged, or they don't belong together.
     """
@@ -55,4 +55,4 @@ def read_weights(folder: str | Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder / CONFIG} is not of the form {_FORMAT}; give a folder that export wrote")
     if facts["sha256"] != sha256(folder / WEIGHTS):
         raise CheckpointError(f"{folder / WEIGHTS} does not match the SHA-256 in {CONFIG}; export the run again")
-    return {"config": facts["config"], "model": {facts["player"]: tensors}}
+    return {"config": facts["config"], "step": facts["step"], "model": {facts["player"]: tensors}}

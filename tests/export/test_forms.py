@@ -47,7 +47,11 @@ def test_the_average_is_exported_and_nothing_of_the_training(tmp_path):
     for name, tensor in tensors.items():
         assert torch.equal(tensor, average.get(name, tree["model"]["generator"][name]))
     facts = json.loads((folder / "config.json").read_text())
-    assert facts["config"] == tree["config"]
+    assert (facts["config"], facts["step"]) == (tree["config"], tree["step"])
+    again = export_model(folder, "safetensors", tmp_path / "again").path  # exported weights can be exported
+    assert all(
+        (again / name).read_bytes() == (folder / name).read_bytes() for name in ("config.json", "model.safetensors")
+    )
     assert not {"optimizer", "history", "rng"} & set(facts)
 
 
