@@ -34,6 +34,7 @@ def verify(
     for version in versions:
         verdicts.append(try_out(version, latest=latest, tests=tests or ()))
         typer.echo(f"\n{verdicts[-1]}")
+        verdicts[-1].tidy()
     raise typer.Exit(0 if all(verdict.ok for verdict in verdicts) else 1)
 
 

@@ -35,7 +35,7 @@ class Verdict:
     packages: int
     drift: tuple[Drift, ...]  # packages that are not as the lock has them
     broken: tuple[str, ...]  # a line for each test that failed
-    kept: Path | None  # the environment, when it was not removed
+    folder: Path  # of the environment
 
     @property
     def ok(self) -> bool:
@@ -47,9 +47,16 @@ class Verdict:
         lines += [f"  {self.packages} packages; differences from requirements.lock: {len(self.drift)}"]
         lines += [f"    {item}" for item in self.drift]
         lines += [f"  broken: {line}" for line in self.broken]
-        if self.kept:
-            lines.append(f"  The environment stays in {self.kept}: the same command uses it again; delete it at will.")
+        if not self.ok:
+            lines.append(
+                f"  The environment stays in {self.folder}: the same command uses it again; delete it at will."
+            )
         return "\n".join(lines)
+
+    def tidy(self) -> None:
+        """Remove the environment if nothing broke in it."""
+        if self.ok:
+            shutil.rmtree(self.folder)
 
 
 def verify(version: str, *, latest: bool, tests: Sequence[str] = ()) -> Verdict:
@@ -59,6 +66,7 @@ def verify(version: str, *, latest: bool, tests: Sequence[str] = ()) -> Verdict:
         version: "3.10" to "3.13".
         latest: the newest packages that pyproject.toml allows; else those of requirements.lock.
         tests: files or folders under the checkout, as pytest takes them; () for all that `make test` runs.
+    Returns: what came of it; its `tidy` removes the environment.
     Raises: UsageError for a Python that is not supported or not there, or for tests that do not exist; CourseError
         when the environment cannot be made, with the cause: no network, a full disk.
     """
@@ -82,15 +90,13 @@ def verify(version: str, *, latest: bool, tests: Sequence[str] = ()) -> Verdict:
     except KeyboardInterrupt:
         print(f"\nThe environment stays in {folder}; the same command goes on with it.", file=sys.stderr)
         raise
-    if not broken:
-        shutil.rmtree(folder)
     return Verdict(
         python=full,
         latest=latest,
         packages=len(here),
         drift=drift_between(locked, here),
         broken=broken,
-        kept=folder if broken else None,
+        folder=folder,
     )
 
 

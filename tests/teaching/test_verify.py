@@ -112,7 +112,8 @@ def test_a_python_that_is_not_there_is_told(tools, monkeypatch):
 
 def test_the_newest_packages_are_asked_for_with_every_extra_and_the_environment_goes(tools, tmp_path):
     verdict = verify(HERE, latest=True, tests=["tests/losses"])
-    assert verdict.ok and verdict.kept is None and list(tmp_path.iterdir()) == []
+    verdict.tidy()
+    assert verdict.ok and list(tmp_path.iterdir()) == []
     assert verdict.python == f"{HERE}.9"
     made, (_, pip), (_, tested) = tools.calls
     assert made == "make" and {"--upgrade", "--editable"} <= set(pip)
@@ -124,16 +125,18 @@ def test_the_newest_packages_are_asked_for_with_every_extra_and_the_environment_
 
 
 def test_the_lock_is_installed_as_the_set_up_does(tools):
-    assert verify(HERE, latest=False).ok
+    verdict = verify(HERE, latest=False)
+    assert verdict.ok and "the packages of the lock" in str(verdict)
     assert tools.calls[:2] == ["make", "lock"]
 
 
 def test_what_broke_is_told_and_the_environment_is_used_again(tools, tmp_path):
     tools.junit, tools.status = JUNIT, 1
     verdict = verify(HERE, latest=True)
-    assert not verdict.ok and verdict.kept and verdict.kept.is_dir()
+    verdict.tidy()
+    assert not verdict.ok and verdict.folder.is_dir()
     assert verdict.broken == ("tests.b::bad[1]: assert 1 == 2", "tests.c::torn: no module")
-    assert "something broke" in str(verdict) and f"stays in {verdict.kept}" in str(verdict)
+    assert "something broke" in str(verdict) and f"stays in {verdict.folder}" in str(verdict)
     tools.calls.clear()
     tools.junit, tools.status = "<a/>", 0
     assert verify(HERE, latest=True).ok
