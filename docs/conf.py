@@ -11,7 +11,7 @@ author = "the course's contributors"
 language = "en"
 smartquotes_action = "q"  # -- in a text is an option of a command
 
-extensions = ["myst_nb", "sphinx_copybutton", "mathml", "mermaid", "docstrings"]
+extensions = ["myst_nb", "sphinx_copybutton", "mathml", "mermaid", "docstrings", "figure_texts"]
 exclude_patterns = ["_build", "_ext", "made.md", "made-by-kind.md", "cards.md"]  # made, and included in other pages
 
 html_theme = "pydata_sphinx_theme"
@@ -19,6 +19,7 @@ html_title = "AI-generated content, hands on"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["course.css"]
+html_js_files = ["scroll.js"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_show_search_summary = False  # a page read from disk may not fetch other pages
@@ -30,8 +31,8 @@ html_theme_options = {
     "show_toc_level": 2,
     "footer_start": ["verified"],
     "footer_end": [],
-    "pygments_light_style": "default",
-    "pygments_dark_style": "github-dark",
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
 }
 verified = json.loads((Path(__file__).parent / "verified.json").read_text(encoding="utf-8"))  # written by the build
 html_context = {"default_mode": "auto", "verified": verified}
