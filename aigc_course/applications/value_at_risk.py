@@ -33,7 +33,7 @@ class Coverage:
     Raises: UsageError unless 0 <= exceeded <= days, days >= 1 and 0 < probability < 1.
 
     >>> print(Coverage(6, 250, 0.01))
-    2.4 % of 250 days [0.9, 5.2], p = 0.06
+    2.4 % of 250 days [0.9, 5.2], p = 0.059
     """
 
     exceeded: int
