@@ -103,7 +103,7 @@ def _facts(tree: dict[str, Any], path: Path) -> str:
 
 def _data(config: dict[str, Any]) -> str:
     name, data = config["data"]["name"], config["data"]
-    known = CARDS.get(name)
+    known = CARDS.get(name) if config["settings"]["data"] == name else None  # a folder may have the name of a set
     licence = known.licence if known else ""
     title = f"{inline(known.title)} ({inline(name)})" if known else inline(name)
     rows = [("data set", title), ("licence", inline(licence) or _own_files())]
