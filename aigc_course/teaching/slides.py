@@ -17,6 +17,7 @@ from nbformat.v4 import new_markdown_cell
 FEWEST, MOST = 12, 25  # slides of a deck
 ROOM = 560  # pixels for the body of a slide of 720
 LINE, CHARACTERS, FORMULA = 44, 72, 92  # height of a line of text, characters in it, height of a line of a formula
+SHORT = 30  # characters of a sentence that doesn't stand alone
 _PART = re.compile(r"## (\d+ · .+)")
 _LABEL = re.compile(r"\*\*(?:Question|Formula|Prediction|Code)\.\*\*\s*")
 _EXERCISE = re.compile(r"\*\*(Exercise \d+\.\d+)\.?\*\*\s*([★☆]*)\s*(?:\((\d+) min\))?\.?\s*")
@@ -182,7 +183,9 @@ def _formulas(text: str) -> Iterator[str]:
     for before, formula in zip(pieces[::2], pieces[1::2], strict=False):
         paragraph = before.strip().split("\n\n")[-1].replace("\n", " ")
         plain = paragraph and not paragraph.startswith(("#", "|", "*   ", "* ", "```", "**Question", "**Exercise"))
-        lead = _sentences(_LABEL.split(paragraph)[-1])[-1] if plain else ""
+        sentences = _sentences(_LABEL.split(paragraph)[-1]) if plain else [""]
+        # A last sentence such as "Then" says nothing without the one before it.
+        lead = " ".join(sentences[-2 if len(sentences[-1]) < SHORT else -1 :])
         shown = lead if lead.endswith((":", ",")) or _height(lead) <= 2 * LINE else ""
         yield f"{shown}\n\n$${formula}$$".strip()
 

@@ -1,13 +1,16 @@
 """The main job on small notebooks: what it reports, and a site that needs no network."""
 
 import html.parser
+import platform
 import re
+import shutil
 import wave
 
 import pytest
 from rich.console import Console
 
 from aigc_course.errors import CourseError, UsageError
+from aigc_course.paths import course_root
 from aigc_course.teaching import course, site
 from aigc_course.teaching.course import execute_course, print_report
 from tests.teaching.notebooks import write
@@ -110,7 +113,22 @@ def test_formulas_and_diagrams_are_in_the_page(built):
     assert "a &lt; b" in front
 
 
-def test_a_warning_stops_the_site_and_keeps_the_old_one(tmp_path):
+def test_each_page_says_when_and_with_what_it_was_verified(built):
+    report, _, _ = built
+    folder = report.site.parent
+    page = (folder / "notebooks" / "00_welcome.html").read_text(encoding="utf-8")
+    said = rf"Last verified on \d{{4}}-\d\d-\d\d with Python {platform.python_version()}, torch \d"
+    assert re.search(said, page) and "This notebook: 5 of 5 code cells ran without an error, 1 assertions held" in page
+    broken = (folder / "notebooks" / "01_broken.html").read_text(encoding="utf-8")
+    assert "This notebook: 1 of 3 code cells ran without an error" in broken
+    front = report.site.read_text(encoding="utf-8")
+    assert re.search(said, front) and "This notebook:" not in front
+
+
+def test_a_warning_stops_the_site_and_keeps_the_old_one(tmp_path, monkeypatch):
+    ignored = shutil.ignore_patterns("api*", "*.png")  # the pages of the package take seconds
+    shutil.copytree(course_root() / "docs", tmp_path / "docs", ignore=ignored)
+    monkeypatch.setattr(site, "course_root", lambda: tmp_path)
     out = tmp_path / "site"
     out.mkdir()
     (out / "index.html").write_text("old")
