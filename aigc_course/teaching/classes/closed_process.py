@@ -9,19 +9,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from aigc_course import errors
 from aigc_course.errors import CourseError
+from aigc_course.teaching.classes.arguments import take_over
 from aigc_course.teaching.classes.peer import Ended, Peer
 from aigc_course.teaching.classes.sandbox import Limits
 from aigc_course.teaching.classes.wire import Line, Node
@@ -127,7 +127,7 @@ class RemoteAnswer:
             raise Ended("a result of another form")
         value, changed = found
         if changed is not None:
-            _take_over(arguments, changed)
+            take_over(arguments, changed)
         return value
 
 
@@ -138,7 +138,8 @@ class ClosedProcesses:
         """Raises: CourseError when the zygote does not start."""
         self._folder = Path(tempfile.mkdtemp(prefix="aigc-grading-"))
         root = self._folder / "root"
-        root.mkdir(mode=0o777)
+        root.mkdir()
+        self._folder.chmod(0o755)
         settings = {"root": str(root), "hidden": [str(path) for path in hidden], "limits": asdict(limits)}
         self._control, other = socket.socketpair()
         self._log = self._folder / "log.txt"
@@ -154,7 +155,13 @@ class ClosedProcesses:
             )
         other.close()
         self._control.settimeout(_START_SECONDS)
-        found = self._heard()
+        try:
+            found = self._heard()
+            if found["unusable"]:
+                raise CourseError(f"submissions cannot be shut off: {found['problem']}; grade as an ordinary user")
+        except CourseError:
+            self.close()
+            raise
         self.closed, self.problem = bool(found["closed"]), str(found["problem"])
 
     def start(self) -> Line:
@@ -229,24 +236,3 @@ def _signature(parameters: list[Any]) -> Signature:
 def _kinds() -> dict[int, Any]:
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_POSITIONAL)
     return {int(kind): kind for kind in (*kinds, Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)}
-
-
-def _take_over(mine: Any, changed: Any) -> None:
-    """Change the arguments of a call as the learner's function has changed its copies of them."""
-    if isinstance(mine, Tensor) and isinstance(changed, Tensor):
-        if mine.shape == changed.shape and not mine.requires_grad:
-            mine.copy_(changed)
-    elif isinstance(mine, np.ndarray) and isinstance(changed, np.ndarray):
-        if mine.shape == changed.shape:
-            mine[...] = changed
-    elif isinstance(mine, list) and isinstance(changed, list) and len(mine) != len(changed):
-        mine[:] = changed
-    elif isinstance(mine, list | tuple) and isinstance(changed, list | tuple):
-        for place, (old, new) in enumerate(zip(mine, changed, strict=False)):
-            if isinstance(mine, list) and not isinstance(old, list | dict | Tensor | np.ndarray):
-                mine[place] = new
-            else:
-                _take_over(old, new)
-    elif isinstance(mine, MutableMapping) and isinstance(changed, Mapping):
-        mine.clear()
-        mine.update(changed)

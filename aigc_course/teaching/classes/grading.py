@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ _lane: "Lane | None" = None  # of a process of the pool
 def _open_lane(seconds: float, hidden: Sequence[Path]) -> None:
     global _lane
     _lane = Lane(seconds, hidden)
+    Finalize(None, _lane.close, exitpriority=1)  # processes of a pool end without atexit
 
 
 def _grade_in_lane(task: Task) -> Graded:

@@ -9,12 +9,14 @@ cannot raise, and no rights. Where namespaces are not to be had (macOS, most con
 import ctypes
 import os
 import resource
+import signal
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 _NEW_MOUNTS, _NEW_NAMES, _NEW_IPC, _NEW_USER, _NEW_PIDS, _NEW_NETWORK = (
     *(0x00020000, 0x04000000, 0x08000000, 0x10000000),
@@ -25,7 +27,7 @@ _READ_ONLY, _NO_SUID, _NO_DEVICES, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1, 2,
 _KEPT = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo")
-_NO_NEW_PRIVILEGES = 38  # of prctl
+_DIE_WITH_PARENT, _NO_NEW_PRIVILEGES = 1, 38  # of prctl
 _NOBODY = 65534
 _SCRATCH = "/tmp"
 
@@ -46,13 +48,18 @@ class Sandbox:
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._pids: int | None = None  # this process's own namespace of processes, to come back to
+        self._sizes = _open_sizes()
         self.closed = False
 
     def close_off(self, root: str, hidden: Sequence[str], package: Path) -> None:
         """Take the network and the files away. Raises: OSError where the system does not allow it.
 
-        Must be called before any thread is started. Args: root: an empty folder to build the new root in.
-        hidden: folders that stay unseen. package: the folder of aigc_course.
+        Must be called before any thread is started, and goes on in a child of this process.
+
+        Args:
+            root: an empty folder to build the new root in.
+            hidden: folders that stay unseen.
+            package: the folder of aigc_course.
         """
         user, group = os.getuid(), os.getgid()
         if user != 0:
@@ -60,8 +67,10 @@ class Sandbox:
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{user} {user} 1")
             _write("/proc/self/gid_map", f"{group} {group} 1")
-        self._unshare(_NEW_MOUNTS | _NEW_NETWORK | _NEW_IPC | _NEW_NAMES)
+        self._unshare(_NEW_MOUNTS | _NEW_NETWORK | _NEW_IPC | _NEW_NAMES | _NEW_PIDS)
+        self._go_on_in_child()
         self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._sizes = _open_sizes()
         self._mount("none", "/", None, _RECURSIVE | _PRIVATE)
         self._mount("tmpfs", root, "tmpfs", _NO_SUID, "size=1m,mode=755")
         for path in _visible(package):
@@ -78,11 +87,26 @@ class Sandbox:
         os.chdir("/")
         self.closed = True
 
+    def _go_on_in_child(self) -> None:
+        """Become process 1 of a namespace that is this one's own, as leaving it again needs; the parent just waits."""
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            os._exit(0)
+        self._call("prctl", _DIE_WITH_PARENT, int(signal.SIGKILL), 0, 0, 0)
+
     def next_child_alone(self) -> None:
         """The next child is process 1 of a new namespace: it sees nobody else, and whatever it starts ends with it."""
         if self._pids is not None:
             self._call("setns", self._pids, _NEW_PIDS)
             self._unshare(_NEW_PIDS)
+
+    def virtual_bytes(self) -> int | None:
+        """What this process's address space has; None where the system does not say."""
+        if self._sizes is None:
+            return None
+        self._sizes.seek(0)
+        return int(self._sizes.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
     def confine(self, limits: Limits, virtual_bytes: int | None) -> None:
         """In a child: an empty folder, limits, no rights.
@@ -164,6 +188,20 @@ def _within(path: str, folders: Iterable[str]) -> bool:
 def _mounts() -> list[str]:
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         return [line.split(" ")[4].encode().decode("unicode_escape") for line in file]
+
+
+def _open_sizes() -> TextIO | None:
+    """What Linux says of this process's memory, to be read again later; None on other systems."""
+    try:
+        return open("/proc/self/statm", encoding="ascii")
+    except OSError:
+        return None
+
+
+def open_to_all(path: str) -> bool:
+    """Whether a user without any rights can look into a folder."""
+    folders = [Path(path), *Path(path).parents]
+    return all(folder.stat().st_mode & 0o001 for folder in folders) and bool(Path(path).stat().st_mode & 0o004)
 
 
 def _write(path: str, text: str) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import sysconfig
 import tempfile
 import time
 from contextlib import suppress
@@ -20,15 +21,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import aigc_course
-from aigc_course.teaching.classes import worker
-from aigc_course.teaching.classes.sandbox import Limits, Sandbox
+from aigc_course.teaching.classes.sandbox import Limits, Sandbox, open_to_all
 
 # What learners' definitions may use, loaded before the first fork.
 _WARM = (
     *("torch.nn.functional", "torch.distributions", "aigc_course.data", "aigc_course.losses", "aigc_course.metrics"),
     *("aigc_course.models", "aigc_course.recipes"),
 )
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def main(control_number: str, settings_text: str) -> None:
@@ -37,26 +36,28 @@ def main(control_number: str, settings_text: str) -> None:
     settings = json.loads(settings_text)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # when memory runs out, this goes first
-    sizes: Any = None
-    with suppress(OSError):
-        sizes = open("/proc/self/statm", encoding="ascii")  # noqa: SIM115 (read before each fork)
     box, problem = Sandbox(), ""
     try:
         box.close_off(settings["root"], settings["hidden"], Path(aigc_course.__file__).parent)
     except OSError as error:
         problem = str(error)
         tempfile.tempdir = settings["root"]
+        if os.getuid() == 0 and not open_to_all(sysconfig.get_path("stdlib")):
+            problem += "; and root's own Python cannot be used by a user without rights"
+            _say(control, {"closed": False, "problem": problem, "unusable": True})
+            return
+    worker = importlib.import_module(f"{__package__}.worker")
     worker.hide_answers()
     for name in _WARM:
         importlib.import_module(name)
     gc.freeze()  # children need not look through what is loaded here, and share its memory
-    _say(control, {"closed": box.closed, "problem": problem})
-    _Zygote(control, box, Limits(**settings["limits"]), sizes).serve()
+    _say(control, {"closed": box.closed, "problem": problem, "unusable": False})
+    _Zygote(control, box, Limits(**settings["limits"]), worker).serve()
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, box: Sandbox, limits: Limits, sizes: Any) -> None:
-        self._control, self._box, self._limits, self._sizes = control, box, limits, sizes
+    def __init__(self, control: socket.socket, box: Sandbox, limits: Limits, worker: Any) -> None:
+        self._control, self._box, self._limits, self._worker = control, box, limits, worker
         self._child = 0
 
     def serve(self) -> None:
@@ -75,30 +76,24 @@ class _Zygote:
 
     def _start(self, handle: int) -> None:
         self._box.next_child_alone()
-        size = self._virtual_bytes()
+        size = self._box.virtual_bytes()
         self._child = os.fork()
         if self._child == 0:
             self._become_worker(handle, size)
         os.close(handle)
-
-    def _virtual_bytes(self) -> int | None:
-        """What this process's address space has; None where the system does not say."""
-        if self._sizes is None:
-            return None
-        self._sizes.seek(0)
-        return int(self._sizes.read().split()[0]) * _PAGE
 
     def _become_worker(self, handle: int, size: int | None) -> NoReturn:
         try:
             self._control.close()
             os.dup2(handle, 3)
             os.closerange(4, 4096)
-            worker.become_quiet()
+            self._worker.become_quiet()
             if not self._box.closed:
                 os.setsid()
-                os.chdir(tempfile.mkdtemp())
+                os.chdir(folder := tempfile.mkdtemp())
+                os.chmod(folder, 0o777)
             self._box.confine(self._limits, size)
-            worker.serve(socket.socket(fileno=3))
+            self._worker.serve(socket.socket(fileno=3))
         finally:
             os._exit(0)
 
