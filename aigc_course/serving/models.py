@@ -9,8 +9,9 @@ from typing import Any, Literal
 from aigc_course.data.cards import CARDS
 from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.generators import AudioGenerator, ImageGenerator, TextGenerator, load_generator
+from aigc_course.generators.load import read_run
 from aigc_course.paths import runs_dir
-from aigc_course.recipes import RECIPES, Run, checkpoint_path, get_recipe
+from aigc_course.recipes import RECIPES, Run, get_recipe
 from aigc_course.training import checkpoint
 from aigc_course.training.session import LAST
 
@@ -62,7 +63,7 @@ class ServedModel:
 
 
 def load_models(runs: Mapping[str, Run | str | Path]) -> dict[str, ServedModel]:
-    """The models to serve. Args: runs: name -> a Run, its directory, or a checkpoint file.
+    """The models to serve. Args: runs: name -> a Run, its directory, a checkpoint file, or exported weights.
 
     Raises: UsageError for a name that doesn't fit into an address; CheckpointError where there is no generator.
     """
@@ -121,7 +122,7 @@ def _is_finished(path: Path) -> bool:
 
 def _card(run: Run | str | Path) -> dict[str, Any]:
     """What the checkpoint says of its training, and the data set's card of itself."""
-    tree = checkpoint.load(checkpoint_path(run), only=("config", "step"))
+    _, tree = read_run(run)
     config = tree["config"]
     data = CARDS.get(config["data"]["name"])
     return {

@@ -15,6 +15,7 @@ import aigc_course as aigc
 from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.export import export_model, forms, graphs
 from aigc_course.files import WriteError
+from aigc_course.serving import load_models
 from aigc_course.training import checkpoint
 from tests.export import checkpoints
 
@@ -60,6 +61,14 @@ def test_sounds_of_exported_weights_are_the_runs_sounds(tmp_path):
     folder = export_model(run, "safetensors", tmp_path / "weights").path
     before, after = (aigc.load_generator(source).generate_audio(None, seed=1).waveform for source in (run, folder))
     assert torch.equal(before, after)
+
+
+def test_exported_weights_are_served_as_their_run_is(tmp_path):
+    run = checkpoints.gan(tmp_path)
+    folder = export_model(run, "safetensors", tmp_path / "weights").path
+    facts = [load_models({"painter": source})["painter"].facts for source in (run, folder)]
+    assert facts[0] == facts[1]
+    assert facts[0]["card"]["steps"] == 6
 
 
 def test_damaged_weights_are_refused(tmp_path):
