@@ -28,7 +28,9 @@ def init(
 
     made = init_class(folder, name, notebooks or [])
     points = sum(one.total for one in made.assignments.values())
-    typer.echo(f"{made.path / SETTINGS}: {len(made.assignments)} notebooks, {points:g} points; change them as you like")
+    typer.echo(
+        f"{made.path / SETTINGS}: notebooks {', '.join(made.assignments)} with {points:g} points; change them as you like"
+    )
     typer.echo(f"{made.path / ROSTER}: write a line for each student, an id and nothing else about them")
 
 
