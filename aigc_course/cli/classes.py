@@ -27,10 +27,8 @@ def init(
     from aigc_course.teaching.classes.class_folder import ROSTER, SETTINGS, init_class
 
     made = init_class(folder, name, notebooks or [])
-    points = sum(one.total for one in made.assignments.values())
-    typer.echo(
-        f"{made.path / SETTINGS}: notebooks {', '.join(made.assignments)} with {points:g} points; change them as you like"
-    )
+    numbers, points = ", ".join(made.assignments), sum(one.total for one in made.assignments.values())
+    typer.echo(f"{made.path / SETTINGS}: notebooks {numbers} with {points:g} points; change what you like")
     typer.echo(f"{made.path / ROSTER}: write a line for each student, an id and nothing else about them")
 
 

@@ -75,6 +75,9 @@ def _defined(line: Line, cells: Sequence[str], exercise_id: str, name: str) -> R
     except TimeIsUp:
         text = f"The code that your function needs was stopped after {DEFINITION_SECONDS:g} seconds."
         return Complaint(kind="no end", message=text)
+    if "stopped" in found:
+        text = f"The code that your function needs called {str(found['stopped'])[:40]}, which no exercise needs."
+        return Complaint(kind="stopped", message=text)
     if "problem" in found:
         return Complaint(kind="not defined", message=str(found["problem"])[:600])
     if found.get("callable") is not True:
