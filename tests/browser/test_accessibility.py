@@ -6,9 +6,9 @@ from tests.browser.accessibility import findings
 
 OUTPUTS = ".jp-OutputArea-output"
 # JupyterLab takes no text that stands for a picture (github.com/jupyter/enhancement-proposals/issues/120).
-NOT_OURS = (".jp-RenderedImage",)
+NOT_OURS = (".jp-RenderedImage img",)
 # The colours of code are looked at once, in each theme: a page has thousands of coloured words.
-CODE = ".highlight span"
+CODE = ".highlight"
 EVERY_COLOUR = """classes => {
     const block = document.querySelector('.bd-article .highlight pre');
     block.innerHTML = classes.map(name => `<span class="${name}">${name} words</span>`).join(' ');
