@@ -1,9 +1,12 @@
 """`aigc-course class …`: what a teacher runs."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from aigc_course.errors import UsageError
 
 if TYPE_CHECKING:
     from aigc_course.teaching.classes.class_folder import ClassFolder
@@ -79,6 +82,8 @@ def grade(
     workers: Annotated[int | None, typer.Option(min=1, help="Submissions at a time; by default one a core.")] = None,
 ) -> None:
     """Grade what was collected, each submission in processes of its own that are shut off from this machine."""
+    if sys.platform == "win32":
+        raise UsageError("submissions cannot be shut off on Windows; grade them on Linux, in WSL or on macOS")
     from aigc_course.teaching.classes.class_folder import open_class
     from aigc_course.teaching.classes.grading import grade as graded
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ def set_due(folder: ClassFolder, number: str, due: str) -> ClassFolder:
     return open_class(folder.path)
 
 
+@cache
 def _course_notebooks() -> dict[str, tuple[str, list[str]]]:
     """File and exercises of each notebook of the course that has some, by number."""
     found = {}

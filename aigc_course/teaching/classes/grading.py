@@ -47,10 +47,8 @@ def grade(
     """Grade every collected submission of a notebook and write graded/NN/STUDENT.json for each.
 
     Args: workers: submissions at a time; None takes the number of cores. done: called after each.
-    Raises: UsageError when nothing was collected, or on Windows.
+    Raises: UsageError when nothing was collected.
     """
-    if os.name == "nt":
-        raise UsageError("submissions cannot be closed off on Windows; grade them on Linux, in WSL or on macOS")
     assignment = folder.assignment(number)
     names = answer_names(solutions_dir() / assignment.file)
     tasks = [

@@ -122,7 +122,8 @@ class Peer:
                 self.answer(message, data)
                 message, data = self.line.receive()
         except (EOFError, OSError, WireError) as error:
-            self.ended = f"it sent {error}" if isinstance(error, WireError) else ""
+            late = "it did not answer in time" if isinstance(error, TimeoutError) else ""
+            self.ended = f"it sent {error}" if isinstance(error, WireError) else late
             raise Ended(self.ended or "it ended") from error
         if "stopped" in message:
             self.ended = f"it called {str(message['stopped'])[:40]}, which no exercise needs"

@@ -8,6 +8,7 @@ import json
 import math
 import socket
 import struct
+import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
@@ -171,12 +172,22 @@ class Line:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self._end = math.inf
+
+    def end_after(self, seconds: float) -> None:
+        """From now on, all messages together may take this long; then each call raises TimeoutError."""
+        self._end = time.monotonic() + seconds
+
+    def _wait_no_longer(self) -> None:
+        if self._end < math.inf:
+            self.connection.settimeout(max(1e-3, self._end - time.monotonic()))
 
     def send(self, message: Node, parts: list[bytes]) -> None:
-        """Raises: OSError when nobody listens any more; ValueError when the message is too long."""
+        """Raises: OSError when nobody listens any more or in time; ValueError when the message is too long."""
         text, size = json.dumps(message).encode(), sum(map(len, parts))
         if len(text) > MAX_JSON_BYTES or size > MAX_BYTES:
             raise ValueError(f"{size:,} bytes are too many to hand over")
+        self._wait_no_longer()
         self.connection.sendall(b"".join([_HEAD.pack(len(text), size), text, *parts]))
 
     def receive(self) -> tuple[dict[str, Any], bytes]:
@@ -196,6 +207,7 @@ class Line:
     def _exactly(self, size: int) -> bytes:
         found = bytearray()
         while len(found) < size:
+            self._wait_no_longer()
             try:
                 block = self.connection.recv(min(size - len(found), 1 << 20))
             except ConnectionError:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import aigc_course
-from aigc_course.teaching.classes.grading import Lane
+from aigc_course.teaching.classes.class_folder import Assignment
+from aigc_course.teaching.classes.grading import Lane, Task
 from tests.teaching.classes.submitted import BETA, RIGHT, answered, in_function, notebook, task, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's namespaces")
@@ -210,6 +211,29 @@ def test_a_link_is_not_followed(lane, tmp_path):
     (tmp_path / "x.ipynb").symlink_to(tmp_path / "right.ipynb")
     graded = lane.grade(task(tmp_path / "x.ipynb"))
     assert graded["points"] == 0 and "no notebook" in graded["problem"]
+
+
+@pytest.mark.slow
+def test_a_backward_pass_without_end(lane, tmp_path):
+    """A check looks at gradients in places where its own time limit does not reach."""
+    answer = """
+import time, torch
+class Slow(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x): return x.clone()
+    @staticmethod
+    def backward(ctx, slope): time.sleep(1000)
+def r1(discriminator, real):
+    real = real.detach().requires_grad_()
+    gradient = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)[0]
+    return Slow.apply(gradient.square().sum(dim=1).mean())
+"""
+    assignment = Assignment(number="04", file="04_gan_minimax.ipynb", points={"04.7": 1.0}, due=None)
+    path = write(tmp_path / "x.ipynb", notebook(answer, 'check("04.7", r1)'))
+    slow = Task(student="ada", path=path, assignment=assignment, names={"04.7": "r1"}, seconds=2.0)
+    (entry,) = lane.grade(slow)["exercises"]
+    assert entry["points"] == 0 and "did not answer in time" in entry["message"] and entry["seconds"] < 30
+    assert lane.grade(task(write(tmp_path / "y.ipynb", answered(RIGHT))))["points"] == 3
 
 
 @pytest.mark.slow

@@ -76,3 +76,9 @@ def test_the_order_of_the_week_is_told(tmp_path, monkeypatch, capsys):
     assert "nothing was collected for 05" in capsys.readouterr().err
     assert run("feedback", "05") == 2
     assert "nothing was graded for 05" in capsys.readouterr().err
+
+
+def test_grading_on_windows(monkeypatch, capsys):
+    monkeypatch.setattr("sys.platform", "win32")
+    assert run("grade", "05") == 2
+    assert "on Linux, in WSL or on macOS" in capsys.readouterr().err
