@@ -36,7 +36,9 @@ html_theme_options = {
 }
 verified = json.loads((Path(__file__).parent / "verified.json").read_text(encoding="utf-8"))  # written by the build
 html_context = {"default_mode": "auto", "verified": verified}
-html_sidebars = {page: [] for page in ("index", "architecture", "data", "faq", "gallery", "glossary")}
+html_sidebars = {
+    page: [] for page in ("index", "architecture", "data", "faq", "gallery", "glossary", "teaching", "syllabi")
+}
 
 # The notebooks come executed; their outputs are shown as they are.
 nb_execution_mode = "off"
