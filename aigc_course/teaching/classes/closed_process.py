@@ -36,7 +36,8 @@ _ENDINGS = {
 }
 
 _SETTINGS = {
-    "HOME": "/tmp",
+    "HOME": "/scratch",
+    "TMPDIR": "/scratch",
     "MPLBACKEND": "Agg",
     "AIGC_PROFILE": "quick",
     "PYTHONUTF8": "1",

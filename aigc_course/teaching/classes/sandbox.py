@@ -29,7 +29,7 @@ _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo")
 _DIE_WITH_PARENT, _NO_NEW_PRIVILEGES = 1, 38  # of prctl
 _NOBODY = 65534
-_SCRATCH = "/tmp"
+_SCRATCH = "/scratch"
 
 
 @dataclass(frozen=True, kw_only=True)
