@@ -15,7 +15,7 @@ from pathlib import Path
 from aigc_course.data import store
 from aigc_course.errors import CourseError, DataError
 from aigc_course.files import atomic_write
-from aigc_course.paths import course_root
+from aigc_course.paths import course_root, runs_dir
 
 TOP = "aigc-course"
 WHEEL_BYTES = 2_700_000_000 if sys.platform == "linux" else 900_000_000  # of the lock; CUDA's libraries: Linux only
@@ -57,13 +57,13 @@ def collect(runs: Sequence[Path] = ()) -> Contents:
     parts = {
         "the course": _tracked(root),
         "data sets": [pair for name in sets for pair in _folder(store.where(name), f"data/downloads/{name}")],
-        "trained models": [pair for run in runs for pair in _folder(run, f"runs/{run.resolve().name}")],
+        "trained models": [pair for run in runs for pair in _folder(run, f"runs/{_run_name(run)}")],
     }
     return Contents(
         files=tuple(pair for pairs in parts.values() for pair in pairs),
         sizes={what: sum(path.stat().st_size for path, _ in pairs) for what, pairs in parts.items()},
         data_sets=tuple(sets),
-        runs=tuple(run.resolve().name for run in runs),
+        runs=tuple(map(_run_name, runs)),
     )
 
 
@@ -77,6 +77,12 @@ def _tracked(root: Path) -> list[tuple[Path, str]]:
         )
     names = [name for name in listed.stdout.decode().split("\0") if name]
     return [(root / name, name) for name in sorted(names) if (root / name).is_file()]
+
+
+def _run_name(run: Path) -> str:
+    """Where a run lies below the folder of runs, such as image-gan/quick-20260102-030405; elsewhere its own name."""
+    place, home = run.resolve(), runs_dir().resolve()
+    return place.relative_to(home).as_posix() if place.is_relative_to(home) else place.name
 
 
 def _folder(folder: Path, name: str) -> list[tuple[Path, str]]:

@@ -50,9 +50,9 @@ def deck_of(notebook: NotebookNode) -> list[Slide]:
     intro, *parts = _parts(notebook)
     numbered = [part for part in parts if _PART.match(f"## {part.title}")]
     recap = next(part for part in parts if part.title == "Recap")
-    around = [*_opening(intro), *_closing(recap)]
+    opening, closing = _opening(intro), _closing(recap)
     told = [_part_slides(part) for part in numbered]
-    room = MOST - len(around) - sum(len(slides) for slides in told)
+    room = MOST - len(opening) - len(closing) - sum(len(slides) for slides in told)
     for slides in sorted(told, key=lambda slides: len(slides[0].notes)):
         if room < 0 and len(slides) > 1:  # the figures of the shortest parts give way
             slides.pop()
@@ -61,7 +61,7 @@ def deck_of(notebook: NotebookNode) -> list[Slide]:
         if room > 0 and (exercise := _exercise(part)):
             slides.append(exercise)
             room -= 1
-    return [*_opening(intro), *(slide for slides in told for slide in slides), *_closing(recap)]
+    return [*opening, *(slide for slides in told for slide in slides), *closing]
 
 
 def _parts(notebook: NotebookNode) -> list[_Part]:
@@ -87,7 +87,7 @@ def _opening(intro: _Part) -> list[Slide]:
     lead = rest.strip().split("\n\n|")[0].strip()
     rows = re.findall(r"^\| *(.*?) *\| (.+) \|$", first, re.MULTILINE)
     needs = {label.strip("* "): text for label, text in rows if label.startswith("**")}
-    goals = [text for label, text in rows if label in ("", "**You will be able to**")]
+    goals = [text[:1].upper() + text[1:] for label, text in rows if label in ("", "**You will be able to**")]
     about = "" if lead.startswith("|") else lead
     lines = [f"*{subtitle[:1].upper()}{subtitle[1:]}*" if subtitle else "", _fitting(_sentences(about), 4 * LINE, " ")]
     notes = "\n\n".join(filter(None, [about, *(f"**{label}** {text}" for label, text in needs.items())]))
@@ -113,7 +113,7 @@ def _closing(recap: _Part) -> list[Slide]:
 
 
 def _bullets(points: Sequence[str]) -> str:
-    return "\n".join(f"* {point[:1].upper()}{point[1:]}" for point in points)
+    return "\n".join(f"* {point}" for point in points)
 
 
 def _part_slides(part: _Part) -> list[Slide]:

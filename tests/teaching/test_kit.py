@@ -28,8 +28,9 @@ def checkout(tmp_path, monkeypatch):
     data = tmp_path / "data" / "mnist"
     (data / "raw").mkdir(parents=True)
     (data / "raw" / "images").write_bytes(b"12345")
-    (tmp_path / "runs" / "gan").mkdir(parents=True)
-    (tmp_path / "runs" / "gan" / "checkpoint.safetensors").write_bytes(b"w" * 7)
+    (tmp_path / "runs" / "gan" / "quick").mkdir(parents=True)
+    monkeypatch.setenv("AIGC_RUNS", str(tmp_path / "runs"))
+    (tmp_path / "runs" / "gan" / "quick" / "checkpoint.safetensors").write_bytes(b"w" * 7)
     monkeypatch.setattr(kit, "course_root", lambda: root)
     statuses = [SimpleNamespace(name="mnist", state="present"), SimpleNamespace(name="fsdd", state="absent")]
     monkeypatch.setattr(kit.store, "status", lambda: statuses)
@@ -42,14 +43,14 @@ def checkout(tmp_path, monkeypatch):
 
 
 def test_it_holds_the_tracked_files_packages_data_and_runs(checkout, tmp_path):
-    archive = kit.make_kit(tmp_path / "kit.tar", [tmp_path / "runs" / "gan"])
+    archive = kit.make_kit(tmp_path / "kit.tar", [tmp_path / "runs" / "gan" / "quick"])
     with tarfile.open(archive) as tar:
         assert {name.removeprefix("aigc-course/") for name in tar.getnames()} == {
             "bootstrap.py",
             "requirements.lock",
             "notebooks/00.ipynb",
             "data/downloads/mnist/raw/images",
-            "runs/gan/checkpoint.safetensors",
+            "runs/gan/quick/checkpoint.safetensors",
             "wheels/a-1.0-py3-none-any.whl",
             "KIT.md",
         }
@@ -57,7 +58,7 @@ def test_it_holds_the_tracked_files_packages_data_and_runs(checkout, tmp_path):
         assert all(member.uid == 0 and member.uname == "" and member.mode & 0o444 for member in tar)
         text = tar.extractfile("aigc-course/KIT.md").read().decode()
     assert f"python{sysconfig.get_python_version()} bootstrap.py setup" in text
-    assert "the data sets mnist, and the trained models gan" in text
+    assert "the data sets mnist, and the trained models gan/quick" in text
 
 
 def test_sizes_are_said_before_the_download(checkout, tmp_path, monkeypatch, capsys):

@@ -18,7 +18,7 @@ FILES = [path for path in notebook_files(notebooks_dir()) if "01" <= path.stem[:
 GOALS = "| | |\n|---|---|\n| **You will be able to** | do this |\n| | and that |"
 TITLE = f"# A title: and what it is about\n\nA lead.\n\n{GOALS}"
 RECAP = (
-    "## Recap\n\n* One.\n* Two,\n  in two lines.\n\n**Three questions**\n\n1. Why?\n\n"
+    "## Recap\n\n* β is one.\n* Two,\n  in two lines.\n\n**Three questions**\n\n1. Why?\n\n"
     "<details><summary>Answers</summary>\n\n1. Because.\n\n</details>"
 )
 each_notebook = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -101,7 +101,7 @@ def test_beginning_and_end_are_the_notebooks():
     title, goals, *_, recap, questions = deck_of(small("## 1 · Part\n\n**Question.** Why?"))
     assert (title.title, title.body) == ("A title", "*And what it is about*\n\nA lead.")
     assert goals.body == "* Do this\n* And that"
-    assert recap.body == "* One.\n* Two, in two lines."
+    assert recap.body == "* β is one.\n* Two, in two lines."
     assert questions.body == "1. Why?" and questions.notes == "1. Because."
 
 
