@@ -78,7 +78,7 @@ class Sandbox:
         for path in _SYSTEM_FILES:
             with suppress(OSError):  # Python goes without, should one be missing
                 self._show(path, root)
-        for path in hidden:
+        for path in {*hidden, *map(os.path.realpath, hidden)}:  # a folder may be seen under both names
             if os.path.isdir(root + path):
                 self._mount("tmpfs", root + path, "tmpfs", _READ_ONLY | _NO_SUID, "size=4k,mode=555")
         os.mkdir(root + _SCRATCH)
