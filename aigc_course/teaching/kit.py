@@ -18,13 +18,13 @@ from aigc_course.files import atomic_write
 from aigc_course.paths import course_root, runs_dir
 
 TOP = "aigc-course"
-WHEEL_BYTES = 2_700_000_000 if sys.platform == "linux" else 900_000_000  # of the lock; CUDA's libraries: Linux only
+WHEEL_BYTES = 3_300_000_000 if sys.platform == "linux" else 900_000_000  # of the lock; CUDA's libraries: Linux only
 KEPT_FREE = 200_000_000  # bytes
 _README = """# The AIGC course, for a room without a network
 
 Everything is in this folder: the course, its packages for {system} with Python {python}, and {extras}.
 
-1. Each computer needs Python {python} (64 bit) and 9 GB of free disk. Copy this folder to it.
+1. Each computer needs Python {python} (64 bit) and 9 GB of free disk beside this folder. Copy it there.
 2. In the folder: `python{python} bootstrap.py setup` (Windows: `py -{python} bootstrap.py setup`). It takes some
    minutes and installs from `wheels/`, without a network; nothing outside the folder changes.
 3. `make lab`, or `python{python} bootstrap.py lab`, opens the first notebook.
