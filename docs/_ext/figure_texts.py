@@ -66,7 +66,8 @@ def _add_to_cell(container: nodes.container, cell: NotebookNode) -> None:
     while section is not None and not isinstance(section, nodes.section):
         section = section.parent
     heading = section.next_node(nodes.title).astext() if section is not None else ""
-    outputs = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+    # An output may hold one picture in several formats; the page shows the best of them.
+    outputs = [output for output in cell.outputs for kind in output.get("data", {}) if kind.startswith("image/")]
     for image, output in zip(container.findall(nodes.image), outputs, strict=False):
         image["alt"] = figure_text(cell.source, output.data.get("text/plain", "<"), heading)
 

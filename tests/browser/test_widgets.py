@@ -149,8 +149,10 @@ def test_a_widget_is_reached_and_moved_with_the_keyboard_alone(shown_by):
         if (!panel.contains(now)) return null;
         const box = now.getBoundingClientRect(), style = getComputedStyle(now);
         const marked = style.outlineStyle !== 'none' || style.boxShadow !== 'none' || now.matches(':focus-visible');
-        const label = now.closest('.widget-inline-hbox')?.querySelector('label')?.innerText;
-        return [now.getAttribute('aria-label') || label || now.innerText, marked && box.width > 0];
+        const labels = [now.closest('.widget-inline-hbox')?.querySelector('label'), ...(now.labels ?? [])];
+        const words = labels.map(label => label?.innerText ?? '').find(text => /[a-z]/.test(text));
+        const name = now.getAttribute('aria-label') || words;
+        return [name || now.innerText, marked && box.width > 0];
     }"""
     for _ in range(60):
         keyboard.press("Tab")
