@@ -141,6 +141,7 @@ class ClosedProcesses:
         root = self._folder / "root"
         root.mkdir()
         self._folder.chmod(0o755)
+        self._cpu_seconds = limits.cpu_seconds
         settings = {"root": str(root), "hidden": [str(path) for path in hidden], "limits": asdict(limits)}
         self._control, other = socket.socketpair()
         self._log = self._folder / "log.txt"
@@ -178,7 +179,8 @@ class ClosedProcesses:
         line.connection.close()
         self._control.sendall(json.dumps({"do": "end", "gone": gone}).encode())
         found = self._heard()
-        reason = _reason(found["status"]) if found["own"] and gone else ""
+        used_up = found["cpu_seconds"] >= self._cpu_seconds
+        reason = _reason(found["status"], used_up) if found["own"] and gone else ""
         return Ending(reason=reason, cpu_seconds=found["cpu_seconds"])
 
     def close(self) -> None:
@@ -202,8 +204,10 @@ class ClosedProcesses:
         return json.loads(text)
 
 
-def _reason(status: int) -> str:
+def _reason(status: int, used_up: bool) -> str:
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if number == signal.SIGKILL and used_up:  # process 1 of a namespace gets no SIGXCPU
+        number = signal.SIGXCPU
     if not number:
         return f"it ended Python (status {os.WEXITSTATUS(status)})"
     return _ENDINGS.get(signal.Signals(number), f"signal {number}")
