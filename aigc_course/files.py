@@ -101,3 +101,8 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def nearest_existing(directory: Path) -> Path:
+    """`directory` or the closest parent that is there."""
+    return next(path for path in (directory, *directory.parents) if path.exists())

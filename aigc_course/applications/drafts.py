@@ -4,44 +4,26 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_course.data.token_file import one_line
 from aigc_course.data.tokenizer import SEPARATOR, Tokenizer
 from aigc_course.errors import UsageError
 from aigc_course.models.gpt import GPT
+from aigc_course.recipes.text_evaluation import line_nats
+from aigc_course.training import LoopSettings, Runtime
 
-_AT_ONCE = 64  # pieces of text
 
-
-@torch.no_grad()
 def surprise_per_character(model: GPT, tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
     """How surprised the model is by each text, its end included: (N,) nats per character.
-
-    A text longer than the model can look at is cut into pieces; each after the first begins with the last token of
-    the piece before.
 
     Raises: UsageError where there is no text.
     """
     if not texts:
         raise UsageError("there are no texts to be surprised by; give at least one")
-    length = model.config.context_length
-    device = model.token_embedding.weight.device
     lines = [one_line(text) + SEPARATOR for text in texts]
-    pieces, owners = [], []
-    for number, line in enumerate(lines):
-        ids = tokenizer.encode(SEPARATOR + line)
-        cuts = [torch.tensor(ids[i : i + length + 1]) for i in range(0, len(ids) - 1, length)]
-        pieces += cuts
-        owners += [number] * len(cuts)
-    nats = torch.zeros(len(lines), dtype=torch.float64)
-    for begin in range(0, len(pieces), _AT_ONCE):
-        rows = pieces[begin : begin + _AT_ONCE]
-        tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1).to(device)
-        logits = model(tokens[:, :-1].clamp(min=0)).float()  # (B, T, V)
-        each = F.cross_entropy(logits.mT, tokens[:, 1:], ignore_index=-1, reduction="none").sum(dim=1)
-        nats.index_add_(0, torch.tensor(owners[begin : begin + _AT_ONCE]), each.double().cpu())
+    runtime = Runtime(LoopSettings(device=str(model.token_embedding.weight.device), precision="fp32"))
+    nats, _ = line_nats(model, lines, tokenizer, runtime)
     return nats / torch.tensor([len(line) for line in lines])
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.distributions import StudentT
 
-from aigc_course.applications.student_t import t_density, t_quantile
 from aigc_course.errors import UsageError
+from aigc_course.metrics.student_t import t_density, t_quantile
 
 BURN_IN = 500  # days that are thrown away, so that a path begins anywhere, not at the average volatility
 

@@ -34,8 +34,9 @@ def diff(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a web page instead.")] = None,
 ) -> None:
     """Show what differs between your copy of a notebook and the course's version."""
-    from aigc_course.teaching.copies import find_notebook, my_notebooks_dir
+    from aigc_course.teaching.copies import my_notebooks_dir
     from aigc_course.teaching.differences import notebook_differences, write_page
+    from aigc_course.teaching.notebook import find_notebook
 
     theirs = find_notebook(number)
     mine = my_notebooks_dir() / theirs.name
@@ -57,7 +58,8 @@ def diff(
 
 def reset(number: Number) -> None:
     """Put the course's version in the place of your copy of a notebook, which is kept as a backup."""
-    from aigc_course.teaching.copies import find_notebook, my_notebooks_dir, reset_copy
+    from aigc_course.teaching.copies import my_notebooks_dir, reset_copy
+    from aigc_course.teaching.notebook import find_notebook
 
     backup = reset_copy(number)
     copy = my_notebooks_dir() / find_notebook(number).name

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aigc_course.doctor.findings import Finding, set_variable, unset_variable
+from aigc_course.files import nearest_existing
 
 GIB = 1 << 30
 CGROUP = Path("/sys/fs/cgroup")
@@ -111,11 +112,6 @@ def check_disk(what: str, variable: str, directory: Path, free_bytes: int) -> Fi
 def free_bytes(directory: Path) -> int:
     """Free bytes on the disk where `directory` stands or would be made."""
     return shutil.disk_usage(nearest_existing(directory)).free
-
-
-def nearest_existing(directory: Path) -> Path:
-    """`directory` or the closest parent that is there."""
-    return next(path for path in (directory, *directory.parents) if path.exists())
 
 
 def check_writable(what: str, variable: str, directory: Path) -> Finding:

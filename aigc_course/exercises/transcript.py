@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aigc_course import __version__
 from aigc_course.errors import UsageError
+from aigc_course.exercises.pages import page
 from aigc_course.exercises.summary import ExerciseRow, ProgressReport
 from aigc_course.files import write_text
 
@@ -15,15 +16,6 @@ NOTICE = (
     "change; a check knows whether an answer is right, not whose answer it is, and a name is what was typed in. "
     "This page is a record of practice and no certificate of an examination."
 )
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; }
-table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; }
-th, td { text-align: left; padding: 0.25rem 0.8rem 0.25rem 0; border-bottom: 1px solid #8886; vertical-align: top; }
-.notice { border: 2px solid #8888; border-radius: 6px; padding: 0.6rem 1rem; }
-@media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }
-"""
 
 
 def write_transcript(path: Path, report: ProgressReport, name: str = "") -> None:
@@ -41,7 +33,7 @@ def transcript(report: ProgressReport, name: str = "", now: datetime | None = No
     """The page: needs no other file, no script and no network; every text in it is escaped."""
     passed = [row for row in report.exercises if row.entry.status == "passed"]
     name = name.strip().encode("utf-8", "replace").decode("utf-8")  # lone surrogates: another encoding's
-    by = html.escape(f" by {name}" if name else "")
+    by = f" by {name}" if name else ""
     written = _day(now or datetime.now().astimezone())
     tables = [
         "<h2>Notebook by notebook</h2>",
@@ -52,14 +44,12 @@ def transcript(report: ProgressReport, name: str = "", now: datetime | None = No
         "<h2>Exercises passed</h2>",
         _table(HEADINGS, [_cells(row) for row in passed]) if passed else "<p>None so far.</p>",
     ]
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Course summary{by}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n<body>'
-        f"<h1>A hands-on course on AI-generated content: exercises passed{by}</h1>\n"
-        f"<p>{html.escape(report.headline)}. Written on {html.escape(written)} by version {__version__} of the course; "
-        "minutes are those that the exercises are meant to take.</p>\n"
-        f'<p class="notice">{html.escape(NOTICE)}</p>\n' + "\n".join(tables) + "\n</body></html>\n"
+    subtitle = (
+        f"{report.headline}. Written on {written} by version {__version__} of the course; minutes are those that the "
+        "exercises are meant to take."
     )
+    body = "\n".join([f'<p class="notice">{html.escape(NOTICE)}</p>', *tables])
+    return page(f"A hands-on course on AI-generated content: exercises passed{by}", subtitle, body)
 
 
 def _cells(row: ExerciseRow) -> tuple[str, ...]:

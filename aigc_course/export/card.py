@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from aigc_course import __version__
-from aigc_course.data.cards import CARDS
 from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.export.card_text import (
     UNITS,
@@ -20,6 +19,7 @@ from aigc_course.export.card_text import (
 from aigc_course.export.retraining import command
 from aigc_course.files import sha256, write_text
 from aigc_course.recipes import Run, checkpoint_path, get_recipe
+from aigc_course.recipes.model_card import OWN_FILES, data_card
 from aigc_course.training import checkpoint
 
 _TASKS = {"text": "text-generation", "images": "unconditional-image-generation", "audio": "text-to-audio"}
@@ -103,10 +103,10 @@ def _facts(tree: dict[str, Any], path: Path) -> str:
 
 def _data(config: dict[str, Any]) -> str:
     name, data = config["data"]["name"], config["data"]
-    known = CARDS.get(name) if config["settings"]["data"] == name else None  # a folder may have the name of a set
+    known = data_card(config)
     licence = known.licence if known else ""
     title = f"{inline(known.title)} ({inline(name)})" if known else inline(name)
-    rows = [("data set", title), ("licence", inline(licence) or _own_files())]
+    rows = [("data set", title), ("licence", inline(licence) or OWN_FILES)]
     if known:
         rows += [("source", inline(known.source)), ("splits", inline(known.splits or "unknown"))]
     if config["settings"].get("data_filter") and (known is None or known.filtered):
@@ -118,10 +118,6 @@ def _data(config: dict[str, Any]) -> str:
     if known and known.caveats:
         text.append("\n".join(f"- {inline(caveat)}" for caveat in known.caveats))
     return "\n\n".join(text)
-
-
-def _own_files() -> str:
-    return "unknown: these are files of whoever trained the model"
 
 
 def _training(tree: dict[str, Any]) -> str:

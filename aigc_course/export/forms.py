@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -130,21 +131,11 @@ def _graph(part: Part, to: str, facts: dict[str, Any]) -> tuple[bytes, float]:
         loaded, _ = graphs.load_program(content)
         return content, _difference(part, lambda inputs: _named(part, loaded(**inputs)))
     content = graphs.onnx_bytes(program, part, facts)
-    difference = _difference(part, _by_onnxruntime(content))
+    difference = _difference(part, partial(graphs.run_on_tensors, OnnxModel(content)))
     if to == "onnx":
         return content, difference
     content = graphs.int8_bytes(content)
-    return content, _difference(part, _by_onnxruntime(content), tolerance=None)
-
-
-def _by_onnxruntime(content: bytes) -> Callable[[dict[str, Tensor]], Outputs]:
-    model = OnnxModel(content)
-
-    def run(inputs: dict[str, Tensor]) -> Outputs:
-        found = model.run({name: tensor.numpy() for name, tensor in inputs.items()})
-        return {name: torch.from_numpy(value) for name, value in found.items()}
-
-    return run
+    return content, _difference(part, partial(graphs.run_on_tensors, OnnxModel(content)), tolerance=None)
 
 
 @torch.no_grad()

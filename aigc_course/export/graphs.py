@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.export.parts import Part
-from aigc_course.export.running import CONFIG_KEY, missing_extra
+from aigc_course.export.running import CONFIG_KEY, OnnxModel, missing_extra
 
 CONFIG_FILE = "config.json"  # inside a .pt2 file
 
@@ -109,6 +110,12 @@ def int8_bytes(float_content: bytes) -> bytes:
     del model.metadata_props[:]
     model.metadata_props.extend(onnx.load_from_string(float_content).metadata_props)
     return model.SerializeToString()
+
+
+def run_on_tensors(model: OnnxModel, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`OnnxModel.run` with tensors in the place of arrays."""
+    found = model.run({name: tensor.numpy() for name, tensor in inputs.items()})
+    return {name: torch.from_numpy(value) for name, value in found.items()}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from aigc_course.data import digits, dtmf_digits, toy_shapes
 from aigc_course.data.batches import generator
 from aigc_course.data.tokenizer import tokenizer_from_dict
 from aigc_course.errors import UsageError
+from aigc_course.export.graphs import run_on_tensors
 from aigc_course.export.running import OnnxModel
 from aigc_course.metrics.share import Share
 from aigc_course.models.gpt_config import GPTConfig
@@ -96,17 +97,17 @@ def _bits_per_character(model: OnnxModel, count: int) -> Figures:
 
 
 def _valid_shapes(model: OnnxModel, inputs: dict[str, Tensor]) -> Figures:
-    grades = toy_shapes.grade(2 * _run(model, inputs)["images"] - 1)
+    grades = toy_shapes.grade(2 * run_on_tensors(model, inputs)["images"] - 1)
     return _share("valid", grades["valid_rate"], inputs)
 
 
 def _recognised_digits(model: OnnxModel, inputs: dict[str, Tensor]) -> Figures:
-    grades = digits.grade(2 * _run(model, inputs)["images"] - 1, inputs["labels"])
+    grades = digits.grade(2 * run_on_tensors(model, inputs)["images"] - 1, inputs["labels"])
     return _share("recognised", grades["recognised_rate"], inputs)
 
 
 def _dialled(model: OnnxModel, inputs: dict[str, Tensor]) -> Figures:
-    made = _run(model, inputs)
+    made = run_on_tensors(model, inputs)
     if "waveforms" in made:
         waveforms = made["waveforms"]
     else:
@@ -114,11 +115,6 @@ def _dialled(model: OnnxModel, inputs: dict[str, Tensor]) -> Figures:
         standardised = (made["spectrograms"] - scale.mean) / scale.std
         waveforms = scale.waveforms(standardised, made["n_frames"], seed=0).waveforms
     return _share("decoded", dtmf_digits.grade(waveforms, inputs["labels"])["label_accuracy"], inputs)
-
-
-def _run(model: OnnxModel, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    found = model.run({name: tensor.numpy() for name, tensor in inputs.items()})
-    return {name: torch.from_numpy(value) for name, value in found.items()}
 
 
 def _share(name: str, rate: Any, inputs: dict[str, Tensor]) -> Figures:

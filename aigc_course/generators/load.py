@@ -38,7 +38,11 @@ def load_generator(run: Run | str | Path) -> AnyGenerator:
     Raises: CheckpointError when there is none, it is damaged, it generates nothing (a classifier), or a recipe made it
         that this version lacks.
     """
-    path, tree = read_run(run)
+    return generator_in(*read_run(run))
+
+
+def generator_in(path: Path, tree: dict[str, Any]) -> AnyGenerator:
+    """The generator in what `read_run` gave. Raises: see `load_generator`."""
     loaders: dict[str, Callable[[dict[str, Any], str], AnyGenerator]] = {
         "text-gpt": _text_gpt,
         "image-gan": _image_gan,

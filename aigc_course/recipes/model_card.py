@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from aigc_course import __version__
+from aigc_course.data.card import Card
 from aigc_course.data.cards import CARDS
 from aigc_course.files import sha256
+
+OWN_FILES = "unknown: these are files of whoever trained the model"
+"""The licence of data without a card."""
 
 
 def model_card(tree: dict[str, Any], path: Path, metrics: dict[str, float]) -> dict[str, Any]:
@@ -26,19 +30,28 @@ def model_card(tree: dict[str, Any], path: Path, metrics: dict[str, float]) -> d
         "steps": tree["step"],
         "batch_size": config["settings"]["loop"]["batch_size"],
         "seed": config["settings"]["loop"]["seed"],
-        "data": _data(config["data"]["name"]),
+        "data": _data(config),
         "class_names": config["data"]["class_names"],
         "test_metrics": metrics,
     }
 
 
-def _data(name: str) -> dict[str, Any]:
+def data_card(config: dict[str, Any]) -> Card | None:
+    """The card of the data set that a checkpoint's config names; None for files of the trainer's own.
+
+    A folder may have the name of a set; the settings then hold its path.
+    """
+    name = config["data"]["name"]
+    return CARDS.get(name) if config["settings"]["data"] == name else None
+
+
+def _data(config: dict[str, Any]) -> dict[str, Any]:
     """The data set's own card, shortened."""
-    if name not in CARDS:
-        return {"name": name, "licence": "unknown: files of your own"}
-    card = CARDS[name]
+    card = data_card(config)
+    if card is None:
+        return {"name": config["data"]["name"], "licence": OWN_FILES}
     return {
-        "name": name,
+        "name": card.name,
         "title": card.title,
         "licence": card.licence,
         "licence_url": card.licence_url,

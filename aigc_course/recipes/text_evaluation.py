@@ -7,11 +7,11 @@ from typing import cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from aigc_course.data.token_file import one_line
 from aigc_course.data.tokenizer import SEPARATOR, Tokenizer
-from aigc_course.losses.language import cross_entropy_nats
 from aigc_course.metrics.compression import xz_bits_per_byte
 from aigc_course.metrics.copying import copied_shares
 from aigc_course.metrics.diversity import distinct_ngrams
@@ -49,7 +49,6 @@ class TextLoss:
         }
 
 
-@torch.no_grad()
 def text_loss(
     model: nn.Module,
     documents: Sequence[str],
@@ -59,35 +58,43 @@ def text_loss(
     continuous: bool = False,
     batch_size: int = 64,
 ) -> TextLoss:
-    """The model's surprise at `documents`, each seen from its beginning, the newline at its end included.
-
-    A document longer than the context is cut into pieces; each piece after the first begins with the last token of
-    the piece before. With `continuous` the documents are the lines of one text, and it is cut so.
-    """
-    length = cast(GPT, runtime.unwrap(model)).config.context_length
-    lines = (
-        ["".join(one_line(d) + SEPARATOR for d in documents)]
-        if continuous
-        else [one_line(d) + SEPARATOR for d in documents]
-    )
-    pieces = []
-    for line in lines:
-        ids = tokenizer.encode(SEPARATOR + line)
-        pieces += [ids[i : i + length + 1] for i in range(0, len(ids) - 1, length)]
-    pieces.sort(key=len)
-    total = 0.0
-    for begin in range(0, len(pieces), batch_size):
-        tokens, mask = padded(pieces[begin : begin + batch_size])
-        tokens, mask = tokens.to(runtime.device), mask.to(runtime.device)
-        with runtime.autocast():
-            logits = model(tokens[:, :-1])
-        total += float(cross_entropy_nats(logits, tokens[:, 1:], mask[:, 1:]) * mask[:, 1:].sum())
+    """The model's surprise at `documents`, as `line_nats` has it; with `continuous` they are the lines of one text."""
+    lines = [one_line(document) + SEPARATOR for document in documents]
+    lines = ["".join(lines)] if continuous else lines
+    nats, num_tokens = line_nats(model, lines, tokenizer, runtime, batch_size=batch_size)
     return TextLoss(
-        total_nats=total,
-        num_tokens=sum(len(piece) - 1 for piece in pieces),
+        total_nats=nats.sum().item(),
+        num_tokens=num_tokens,
         num_characters=sum(map(len, lines)),
         num_bytes=sum(len(line.encode("utf-8")) for line in lines),
     )
+
+
+@torch.no_grad()
+def line_nats(
+    model: nn.Module, lines: Sequence[str], tokenizer: Tokenizer, runtime: Runtime, *, batch_size: int = 64
+) -> tuple[torch.Tensor, int]:
+    """The model's surprise at each line, seen from its beginning: (N,) float64 nats, and the tokens of all lines.
+
+    A line longer than the context is cut into pieces; each piece after the first begins with the last token of the
+    piece before.
+    """
+    length = cast(GPT, runtime.unwrap(model)).config.context_length
+    pieces = []
+    for number, line in enumerate(lines):
+        ids = tokenizer.encode(SEPARATOR + line)
+        pieces += [(number, ids[i : i + length + 1]) for i in range(0, len(ids) - 1, length)]
+    pieces.sort(key=lambda piece: len(piece[1]))
+    nats = torch.zeros(len(lines), dtype=torch.float64)
+    for begin in range(0, len(pieces), batch_size):
+        owners, ids_of_batch = zip(*pieces[begin : begin + batch_size], strict=True)
+        tokens, mask = padded(ids_of_batch)
+        tokens, mask = tokens.to(runtime.device), mask.to(runtime.device)
+        with runtime.autocast():
+            logits = model(tokens[:, :-1])
+        each = F.cross_entropy(logits.float().mT, tokens[:, 1:], reduction="none") * mask[:, 1:]
+        nats.index_add_(0, torch.tensor(owners), each.sum(dim=1).double().cpu())
+    return nats, sum(len(ids) - 1 for _, ids in pieces)
 
 
 def padded(pieces: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

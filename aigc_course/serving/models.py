@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from aigc_course.data.cards import CARDS
 from aigc_course.errors import CheckpointError, UsageError
-from aigc_course.generators import AudioGenerator, ImageGenerator, TextGenerator, load_generator
-from aigc_course.generators.load import read_run
+from aigc_course.generators import AudioGenerator, ImageGenerator, TextGenerator
+from aigc_course.generators.load import generator_in, read_run
 from aigc_course.paths import runs_dir
 from aigc_course.recipes import RECIPES, Run, get_recipe
+from aigc_course.recipes.model_card import OWN_FILES, data_card
 from aigc_course.training import checkpoint
 from aigc_course.training.session import LAST
 
@@ -73,7 +73,11 @@ def load_models(runs: Mapping[str, Run | str | Path]) -> dict[str, ServedModel]:
                 f"a model can't be served as {name!r}; a name has up to 64 letters, digits, dots, underscores and "
                 "hyphens: give another one as NAME=RUN"
             )
-    return {name: ServedModel(name=name, generator=load_generator(run), card=_card(run)) for name, run in runs.items()}
+    read = {name: read_run(run) for name, run in runs.items()}
+    return {
+        name: ServedModel(name=name, generator=generator_in(path, tree), card=_card(tree))
+        for name, (path, tree) in read.items()
+    }
 
 
 def named_runs(given: list[str]) -> dict[str, Path]:
@@ -120,16 +124,15 @@ def _is_finished(path: Path) -> bool:
     return tree["step"] >= loop["steps"] or loop["patience"] > 0
 
 
-def _card(run: Run | str | Path) -> dict[str, Any]:
+def _card(tree: dict[str, Any]) -> dict[str, Any]:
     """What the checkpoint says of its training, and the data set's card of itself."""
-    _, tree = read_run(run)
     config = tree["config"]
-    data = CARDS.get(config["data"]["name"])
+    data = data_card(config)
     return {
         "recipe": config["recipe"],
         "profile": config["profile"],
         "steps": tree["step"],
         "data": config["data"]["name"],
-        "licence": data.licence if data else "unknown: files of the trainer's own",
+        "licence": data.licence if data else OWN_FILES,
         "caveats": list(data.caveats) if data else [],
     }

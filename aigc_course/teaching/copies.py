@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from aigc_course.errors import CourseError, unknown
+from aigc_course.errors import CourseError
 from aigc_course.files import atomic_write, explain_os_errors, sha256, write_json
 from aigc_course.paths import course_root
-from aigc_course.teaching.notebook import notebook_files, notebooks_dir
+from aigc_course.teaching.notebook import find_notebook, notebook_files, notebooks_dir
 
 RECORD = ".course.json"
 BACKUPS = "backups"
@@ -83,16 +83,6 @@ def reset_copy(number: str, source: Path | None = None, target: Path | None = No
                 file.unlink()
                 del record.written[file.name]
     return backup
-
-
-def find_notebook(number: str, source: Path | None = None) -> Path:
-    """The course's notebook with this number ("05", "5") or name. Raises: UsageError."""
-    files = {path.stem[:2]: path for path in notebook_files(source or notebooks_dir())}
-    wanted = Path(number).name.removesuffix(".ipynb")
-    for key, path in files.items():
-        if wanted in (path.stem, key) or wanted.zfill(2) == key:
-            return path
-    raise unknown("notebook", number, files)
 
 
 def text_digest(path: Path) -> str | None:

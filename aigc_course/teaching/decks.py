@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from aigc_course.errors import CourseError, DataError, UsageError
+from aigc_course.errors import CourseError, DataError
 from aigc_course.files import atomic_write, write_text
 from aigc_course.paths import course_root
-from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_notebook
+from aigc_course.teaching.notebook import find_notebook, notebook_files, notebooks_dir, read_notebook
 from aigc_course.teaching.slides import Slide, deck_of
 
 WIDTH, HEIGHT = 1280, 720  # pixels of a slide; reveal.js scales it to the screen
@@ -63,7 +63,8 @@ def make_decks(numbers: Sequence[str] = (), output: Path | None = None) -> list[
     missing = [name for name in ("sphinx_revealjs", "markdown_it", "math_core") if not find_spec(name)]
     if missing:
         raise CourseError(f"slides need {', '.join(missing)}; run `make setup`, which installs what the lock names")
-    chosen = _chosen(numbers)
+    usual = (path for path in notebook_files(notebooks_dir()) if int(path.stem[:2]) in USUAL)
+    chosen = [find_notebook(number) for number in numbers] or list(usual)
     output = (output or course_root() / "build" / "slides").resolve()
     _copy_reveal(output)
     shutil.copyfile(style / "slides.css", output / "slides.css")
@@ -79,15 +80,6 @@ def make_decks(numbers: Sequence[str] = (), output: Path | None = None) -> list[
         output / "index.html", f'<!doctype html><meta charset="utf-8"><title>Slides</title><ul>\n{items}\n</ul>\n'
     )
     return [output / "index.html", *pages]
-
-
-def _chosen(numbers: Sequence[str]) -> list[Path]:
-    by_number = {path.stem[:2]: path for path in notebook_files(notebooks_dir())}
-    wanted = list(numbers) or [number for number in by_number if int(number) in USUAL]
-    unknown = [number for number in wanted if number not in by_number]
-    if unknown:
-        raise UsageError(f"no notebook has the number {unknown[0]!r}; allowed: {', '.join(by_number)}")
-    return [by_number[number] for number in wanted]
 
 
 def _copy_reveal(output: Path) -> None:

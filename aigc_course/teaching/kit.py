@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aigc_course.data import store
 from aigc_course.errors import CourseError, DataError
-from aigc_course.files import atomic_write
+from aigc_course.files import atomic_write, nearest_existing
 from aigc_course.paths import course_root, runs_dir
 
 TOP = "aigc-course"
@@ -152,7 +152,7 @@ def readme(contents: Contents) -> str:
 
 
 def _require_space(folder: Path, needed: int) -> None:
-    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    place = nearest_existing(folder)
     free = shutil.disk_usage(place).free
     if free < needed + KEPT_FREE:
         raise CourseError(
@@ -162,8 +162,7 @@ def _require_space(folder: Path, needed: int) -> None:
 
 
 def _same_disk(one: Path, other: Path) -> bool:
-    places = [next(parent for parent in (path, *path.parents) if parent.exists()) for path in (one, other)]
-    return places[0].stat().st_dev == places[1].stat().st_dev
+    return nearest_existing(one).stat().st_dev == nearest_existing(other).stat().st_dev
 
 
 def _anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo:

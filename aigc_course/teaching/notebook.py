@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from aigc_course.errors import DataError
+from aigc_course.errors import DataError, unknown
 from aigc_course.files import write_text
 from aigc_course.paths import course_root
 from aigc_course.widgets.explorer import LIVE_VIEW
@@ -33,6 +33,16 @@ def notebook_files(folder: Path) -> list[Path]:
     if not files:
         raise DataError(f"no notebooks (*.ipynb) in {folder}")
     return files
+
+
+def find_notebook(number: str, source: Path | None = None) -> Path:
+    """The course's notebook with this number ("05", "5") or name. Raises: UsageError."""
+    files = {path.stem[:2]: path for path in notebook_files(source or notebooks_dir())}
+    wanted = Path(number).name.removesuffix(".ipynb")
+    for key, path in files.items():
+        if wanted in (path.stem, key) or wanted.zfill(2) == key:
+            return path
+    raise unknown("notebook", number, files)
 
 
 def read_notebook(path: Path) -> NotebookNode:

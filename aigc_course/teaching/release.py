@@ -16,11 +16,11 @@ from nbformat import NotebookNode
 from aigc_course.errors import CourseError, UsageError
 from aigc_course.exercises.checking import not_started
 from aigc_course.exercises.registry import exercise
-from aigc_course.teaching.copies import find_notebook
 from aigc_course.teaching.execute import execute
 from aigc_course.teaching.notebook import (
     checked_exercises,
     cleaned,
+    find_notebook,
     notebook_files,
     notebooks_dir,
     read_notebook,

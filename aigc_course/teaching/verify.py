@@ -124,8 +124,8 @@ def installed_versions(python: str) -> dict[str, str]:
     """What pip lists in an environment: name to version, without pip and the course itself."""
     command = [python, "-m", "pip", "list", "--format", "json"]
     done = subprocess.run(command, env=_bootstrap().clean_environment(), capture_output=True, text=True, check=True)
-    listed = {item["name"].lower().replace("_", "-"): item["version"] for item in json.loads(done.stdout)}
-    return {name: version for name, version in listed.items() if name not in ("pip", "aigc-course")}
+    own = ("pip", "aigc-course")
+    return {item["name"]: item["version"] for item in json.loads(done.stdout) if item["name"] not in own}
 
 
 def broken_tests(report: Path, status: int) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from tests.teaching.notebooks import notebook, write
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The learner's copy; the course's version is in tmp_path/notebooks."""
     write(tmp_path / "notebooks", "00_a.ipynb", "# A", "x = 1", "y = 2")
-    monkeypatch.setattr(copies, "notebooks_dir", lambda: tmp_path / "notebooks")
+    for module in ("copies", "notebook"):
+        monkeypatch.setattr(f"aigc_course.teaching.{module}.notebooks_dir", lambda: tmp_path / "notebooks")
     monkeypatch.setattr(copies, "my_notebooks_dir", lambda: tmp_path / "mine")
     return tmp_path / "mine" / "00_a.ipynb"
 

@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aigc_course.cli import main
 from aigc_course.exercises.record import note_check, note_hint, note_solution
 from aigc_course.exercises.registry import all_exercises
 from aigc_course.exercises.summary import report
 from aigc_course.exercises.transcript import transcript
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(["progress", *arguments])
-    return caught.value.code or 0  # type: ignore[return-value]
+from tests.cli.test_progress import run
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 
 from aigc_course.errors import CourseError, UsageError
-from aigc_course.teaching.copies import RECORD, bring_up_to_date, find_notebook, reset_copy, text_digest
+from aigc_course.teaching.copies import RECORD, bring_up_to_date, reset_copy, text_digest
+from aigc_course.teaching.notebook import find_notebook
 from tests.teaching.notebooks import write
 
 STUB = "def f():\n    raise NotImplementedError"

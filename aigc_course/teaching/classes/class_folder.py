@@ -21,6 +21,9 @@ from aigc_course.files import write_json, write_text
 from aigc_course.teaching.notebook import checked_exercises, notebook_files, read_notebook, solutions_dir
 
 SETTINGS, ROSTER = "class.json", "roster.csv"
+Graded = dict[str, Any]
+"""What came of one submission: what graded/NN/STUDENT.json holds."""
+
 _STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NUMBER = re.compile(r"\d\d")
 

@@ -3,16 +3,14 @@
 import html
 import json
 from pathlib import Path
-from typing import Any
 
 from aigc_course.errors import UsageError
+from aigc_course.exercises.pages import page
 from aigc_course.exercises.registry import exercise
 from aigc_course.files import write_text
-from aigc_course.teaching.classes.class_folder import ClassFolder
-from aigc_course.teaching.classes.pages import page
+from aigc_course.teaching.classes.class_folder import ClassFolder, Graded
 
 _SIGNS = {"passed": "✓", "failed": "✗", "not started": "○"}
-Graded = dict[str, Any]
 
 
 def read_graded(folder: ClassFolder, number: str) -> list[Graded]:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
 import aigc_course
 from aigc_course.errors import CourseError, DataError, UsageError
 from aigc_course.exercises.registry import exercise
 from aigc_course.files import write_json
 from aigc_course.paths import course_root
-from aigc_course.teaching.classes.class_folder import Assignment, ClassFolder
+from aigc_course.teaching.classes.class_folder import Assignment, ClassFolder, Graded
 from aigc_course.teaching.classes.closed_judging import Verdict, judge_closed
 from aigc_course.teaching.classes.closed_process import ClosedProcesses
 from aigc_course.teaching.classes.sandbox import Limits
@@ -27,7 +26,6 @@ from aigc_course.teaching.notebook import solutions_dir
 
 _ALL_CHECKS = 20  # how many times the time of one exercise a whole submission may take
 MEMORY_BYTES = 1 << 30
-Graded = dict[str, Any]  # what is written as graded/NN/STUDENT.json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,9 +56,17 @@ def needed_code(cells: Sequence[str], exercise_id: str, name: str) -> Needed:
     return Needed(statements=found, answer=answer)
 
 
+_CELL = "code cell "
+
+
 def cell_file(number: int) -> str:
     """The name under which the code of a cell (from 1, code cells alone) stands in tracebacks."""
-    return f"code cell {number}"
+    return f"{_CELL}{number}"
+
+
+def cell_of(file: str) -> int | None:
+    """The number of the cell that has this name in tracebacks; None for another file."""
+    return int(file.removeprefix(_CELL)) if file.startswith(_CELL) else None
 
 
 def _until_check(cells: Sequence[str], exercise_id: str) -> tuple[list[_Statement], ast.expr | None, str]:

@@ -7,16 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
+from aigc_course.exercises.pages import page
 from aigc_course.exercises.registry import exercise
 from aigc_course.files import write_text
 from aigc_course.metrics.intervals import binomial_interval
-from aigc_course.teaching.classes.class_folder import Assignment, ClassFolder
+from aigc_course.teaching.classes.class_folder import Assignment, ClassFolder, Graded
 from aigc_course.teaching.classes.feedback import read_graded
-from aigc_course.teaching.classes.pages import page
-
-Graded = dict[str, Any]
 
 
 def write_report(folder: ClassFolder, number: str) -> tuple[Path, Path]:

@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aigc_course.teaching.classes.needed import NotFound, needed_code
+from aigc_course.teaching.classes.needed import NotFound, cell_of, needed_code
 from aigc_course.teaching.classes.peer import Held, Peer, Remote
 from aigc_course.teaching.classes.wire import Line, Node, Writer
 
 _KEPT_CHARACTERS = 2000
-_CELL = "code cell "
 _NOT_NEEDED = {
     *("os.remove", "os.rmdir", "shutil.rmtree", "os.kill", "os.killpg", "socket.connect", "socket.bind"),
     *("os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "subprocess.Popen"),
@@ -195,9 +194,9 @@ def _learners_line(trace: TracebackType | None) -> tuple[bool, int, int] | None:
     """Whether the innermost frame is the learner's own, and the last place in a cell: its number and the line's."""
     found, in_cell = None, False
     while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        in_cell = file.startswith(_CELL)
-        if in_cell:
-            found = int(file.removeprefix(_CELL)), trace.tb_lineno
+        cell = cell_of(trace.tb_frame.f_code.co_filename)
+        in_cell = cell is not None
+        if cell is not None:
+            found = cell, trace.tb_lineno
         trace = trace.tb_next
     return (in_cell, *found) if found else None

@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import t as reference
 from scipy.stats import ttest_rel
 
-from aigc_course.applications.student_t import mean_interval, t_density, t_probability, t_quantile
 from aigc_course.errors import UsageError
+from aigc_course.metrics.student_t import mean_interval, t_density, t_probability, t_quantile
 
 DEGREES = (1, 2, 3, 4, 5, 8, 9, 30, 101)
 

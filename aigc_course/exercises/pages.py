@@ -1,4 +1,4 @@
-"""The frame of the pages for a class: no script, no file beside it, light and dark."""
+"""The frame of a page that stands alone: no script, no file beside it, light and dark, fit to print."""
 
 import html
 
@@ -17,6 +17,8 @@ section.failed { border-color: var(--wrong); }
 pre { background: #8882; padding: 0.6rem; overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; border-bottom: 1px solid var(--line); }
+.notice { border: 2px solid var(--line); border-radius: 6px; padding: 0.6rem 1rem; }
+@media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
