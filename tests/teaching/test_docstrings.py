@@ -1,22 +1,15 @@
 """The course's docstrings as the site's pages show them."""
 
-import sys
 from dataclasses import dataclass
 
 import pytest
 
-from aigc_course.paths import course_root
+from tests.teaching.extensions import site_extension
 
 
 @pytest.fixture(scope="module")
 def docstrings():
-    folder = str(course_root() / "docs" / "_ext")
-    sys.path.insert(0, folder)
-    try:
-        import docstrings
-    finally:
-        sys.path.remove(folder)
-    return docstrings
+    return site_extension("docstrings")
 
 
 def shown(docstrings, text):

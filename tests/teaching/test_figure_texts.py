@@ -1,21 +1,13 @@
 """The text for each figure of the site: the widget's own, or what the cell calls its axes, and the heading above."""
 
-import sys
-
 import pytest
 
-from aigc_course.paths import course_root
+from tests.teaching.extensions import site_extension
 
 
 @pytest.fixture(scope="module")
 def figure_text():
-    folder = str(course_root() / "docs" / "_ext")
-    sys.path.insert(0, folder)
-    try:
-        from figure_texts import figure_text
-    finally:
-        sys.path.remove(folder)
-    return figure_text
+    return site_extension("figure_texts").figure_text
 
 
 PLOT = """%matplotlib inline
