@@ -42,7 +42,7 @@ class VocoderConfig:
     floor_db: float = -80.0  # of the spectrograms: silence
     width: int = 64  # channels
     depth: int = 2  # blocks
-    rounds: int = 5  # of Griffin-Lim over the whole sound
+    rounds: int = 6  # of Griffin-Lim over the whole sound
 
     def __post_init__(self) -> None:
         require_at_least(1, n_bins=self.n_bins, width=self.width, depth=self.depth, hop_length=self.hop_length)
