@@ -64,10 +64,12 @@ class Job:
                 left = self._end - time.monotonic()
                 if left <= 0:
                     raise TimeLimit(f"the answer took longer than the {self._seconds:g} seconds allowed")
+                # Not `asyncio.wait_for`: before Python 3.12 it may swallow a cancellation that comes with a result.
+                beat = self._loop.call_later(min(left, beat_seconds), self._results.put_nowait, None)
                 try:
-                    result = await asyncio.wait_for(self._results.get(), min(left, beat_seconds))
-                except asyncio.TimeoutError:
-                    result = None
+                    result = await self._results.get()
+                finally:
+                    beat.cancel()
                 if result is _END:
                     return
                 if isinstance(result, Exception):

@@ -8,10 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from aigc_course.serving import Limits, create_app
+from aigc_course.serving.jobs import Job
 from aigc_course.serving.service import Service
 from aigc_course.serving.visits import audio_handler, images_handler, text_handler
 from tests.serving.conftest import LOCAL
-from tests.serving.stubs import FaultyText, HeldText, served, wait_until
+from tests.serving.stubs import PATIENCE_SECONDS, FaultyText, HeldText, served, wait_until
 from tests.serving.test_api import error_of
 
 
@@ -95,6 +96,26 @@ def test_a_visitor_who_leaves_while_waiting_frees_the_place(caplog):
     asyncio.run(leave())
     assert endless.started == ["a"] and endless.ended.is_set()
     assert caplog.text.count("PAGE text 499") == 2 and caplog.text.count("client_left") == 2
+
+
+def test_a_visitor_who_stops_just_as_a_result_comes_frees_the_place():
+    freed = []
+
+    async def stop():
+        job = Job("writer", lambda: iter(()), 60, freed.append)
+
+        async def look():
+            return [result async for result in job.results(0.5)]
+
+        looking = asyncio.create_task(look())
+        await asyncio.sleep(0.01)
+        job.put("x")
+        asyncio.get_running_loop().call_soon(looking.cancel)  # in the same turn of the event loop
+        await asyncio.wait({looking}, timeout=PATIENCE_SECONDS)
+        assert looking.cancelled()
+        assert freed == [job]
+
+    asyncio.run(stop())
 
 
 def page_of(models, limits=None):
