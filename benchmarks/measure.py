@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from aigc_course.files import write_json
+from aigc_course.training.hardware import processor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def machine() -> dict[str, str | int | float]:
     """What the figures depend on, besides the code; `load` says how busy the machine was otherwise."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
         "load": round(load, 2),
@@ -97,14 +98,3 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     parser.add_argument("--rounds", type=int, help="how many rounds count")
     return parser.parse_known_args()[0]
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()

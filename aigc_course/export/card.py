@@ -49,7 +49,7 @@ def markdown_card(run: Run | str | Path, metrics: Mapping[str, float] | None = N
     Raises: CheckpointError when there is no checkpoint, or the run generates nothing.
     """
     path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "step", "seconds", "history"))
+    tree = checkpoint.load(path, only=("config", "model", "step", "seconds", "hardware", "history"))
     recipe = get_recipe(tree["config"].get("recipe", ""))
     if not recipe.generates:
         raise CheckpointError(
@@ -122,16 +122,13 @@ def _data(config: dict[str, Any]) -> str:
 
 def _training(tree: dict[str, Any]) -> str:
     loop = tree["config"]["settings"]["loop"]
-    seconds = tree.get("seconds")
+    seconds, hardware = tree.get("seconds"), tree.get("hardware") or [UNKNOWN]
     rows = [
         ("steps", f"{tree['step']:,} of {loop['steps']:,}"),
         ("batch size", str(loop["batch_size"])),
         ("seed", str(loop["seed"])),
         ("minutes in the training loop", UNKNOWN if seconds is None else f"{seconds / 60:.1f}"),
-        (
-            "hardware",
-            f"{UNKNOWN} (the settings ask for device {inline(loop['device'])}, precision {inline(loop['precision'])})",
-        ),
+        ("hardware", inline("; then ".join(hardware))),
     ]
     again = command(tree["config"])
     way = (

@@ -14,6 +14,7 @@ from aigc_course.errors import CheckpointError, TrainingError
 from aigc_course.files import write_json
 from aigc_course.training import checkpoint, state
 from aigc_course.training.ema import EMA
+from aigc_course.training.hardware import describe
 from aigc_course.training.history import History
 from aigc_course.training.progress import progress_bar
 from aigc_course.training.runtime import Runtime
@@ -52,6 +53,7 @@ class Session:
         self.interrupted = False
         self.out_of_patience = False  # stopped because evaluations brought no new best any more
         self._seconds_before = 0.0
+        self.hardware = [describe(self.runtime.device, self.runtime.precision, self.runtime.world)]  # of each sitting
         self._main_name = next(iter(self.models))
         self.ema = EMA(self._main_model, self.settings.ema_decay) if self.settings.ema_decay else None
         self._stack = ExitStack()
@@ -123,6 +125,7 @@ class Session:
             "step": self.step,
             "best": self.best,
             "seconds": self.seconds,
+            "hardware": self.hardware,
             "history": self.history.state_dict(),
             "model": {n: state.model_state(m, self.runtime) for n, m in self.models.items()},
             "ema": {self._main_name: state.full(self.ema.average)} if self.ema else None,
@@ -200,6 +203,7 @@ class Session:
         self.step, self.best, self._seconds_before = tree["step"], tree["best"], tree["seconds"]
         self.out_of_patience = self._is_out_of_patience()
         self._saved_at = self.step
+        self.hardware = list(dict.fromkeys([*tree.get("hardware", []), *self.hardware]))
         state.restore_rng(tree["rng"], self.runtime, self.settings.seed + self.step)
 
     def _explain_divergence(self, values: Mapping[str, torch.Tensor | float]) -> str:

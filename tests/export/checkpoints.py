@@ -49,6 +49,7 @@ def saved(folder: Path, recipe: str, players: dict[str, nn.Module], data: dict[s
         },
         "step": 6,
         "seconds": 90.0,
+        "hardware": ["a machine", "another"],
         "history": {"rows": [{"step": 6, "seconds": 90.0, "loss": 2.0, "validation_loss": 1.5}], "pending": []},
         "model": {name: lively(player).state_dict() for name, player in players.items()},
         "ema": None,

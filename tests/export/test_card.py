@@ -54,7 +54,7 @@ def test_every_generating_recipe_has_a_card(recipe, tmp_path):
     assert len(headings(tokens)) == 7
     for said in (data.licence.split()[0], "6 of 6", "| seed | 0 |", "| minutes in the training loop | 1.5 |", "1.5"):
         assert said in card
-    assert "unknown: the checkpoint does not say" in card  # the hardware
+    assert "| hardware | a machine; then another |" in card
     assert f"aigc-course train {recipe} --profile smoke" in card
     assert card == markdown_card(run)
 
@@ -63,10 +63,11 @@ def test_what_is_unknown_is_said_to_be(tmp_path):
     run = checkpoints.vae(tmp_path)
     tree = checkpoint.load(run)
     tree["config"]["data"]["name"] = "my photos"
-    del tree["seconds"]
+    del tree["seconds"], tree["hardware"]
     checkpoint.save(run, tree | {"history": {"rows": [], "pending": []}})
     card = markdown_card(run)
     assert "| minutes in the training loop | unknown: the checkpoint does not say |" in card
+    assert "| hardware | unknown: the checkpoint does not say |" in card
     assert "| licence | unknown: these are files of whoever trained the model |" in card
     assert "Nothing is known of the rights" in card
     assert "recorded nothing on held-out data" in card
