@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aigc_course.generators import TextGenerator as TextGenerator
     from aigc_course.generators import load_generator as load_generator
     from aigc_course.recipes import evaluate as evaluate
+    from aigc_course.recipes import pretrained as pretrained
     from aigc_course.recipes import train as train
     from aigc_course.source import show_source as show_source
 
@@ -20,6 +21,7 @@ _HOMES = {
     "load_dataset": "aigc_course.data",
     "train": "aigc_course.recipes",
     "evaluate": "aigc_course.recipes",
+    "pretrained": "aigc_course.recipes",
     "load_generator": "aigc_course.generators",
     "TextGenerator": "aigc_course.generators",
     "ImageGenerator": "aigc_course.generators",

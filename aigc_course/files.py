@@ -65,6 +65,29 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
                 temporary.unlink()
 
 
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; when the block ends well it takes the place of what stood there.
+
+    When the block raises, `path` is as it was before. Raises: WriteError when the disk is full or can't be written.
+    """
+    path = Path(path)
+    with explain_os_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".part") as scratch:
+            new, old = Path(scratch) / "new", Path(scratch) / "old"
+            new.mkdir()
+            yield new
+            if path.exists():
+                os.replace(path, old)
+            try:
+                os.replace(new, path)
+            except OSError:
+                if old.exists():
+                    os.replace(old, path)
+                raise
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 `text` to `path` atomically, with "\\n" line ends on every system."""
     with atomic_write(path) as temporary:

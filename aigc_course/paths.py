@@ -15,6 +15,11 @@ def data_dir() -> Path:
     return _setting("AIGC_DATA", course_root() / "data" / "downloads")
 
 
+def pretrained_dir() -> Path:
+    """Where the trained models are that come with the course: `data/pretrained` in the checkout."""
+    return course_root() / "data" / "pretrained"
+
+
 def runs_dir() -> Path:
     """Where training runs are written: `AIGC_RUNS`, else `runs` in the checkout."""
     return _setting("AIGC_RUNS", course_root() / "runs")

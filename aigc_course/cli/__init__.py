@@ -55,6 +55,7 @@ app.add_typer(classes.app, name="class")
 app.command()(maintain.refresh)
 app.command()(maintain.verify)
 app.command()(maintain.links)
+app.command()(maintain.ship)
 
 
 def _show_version(wanted: bool) -> None:

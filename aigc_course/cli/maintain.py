@@ -1,6 +1,7 @@
-"""`aigc-course refresh`, `verify` and `links`: what the course's maintainers run now and then."""
+"""`aigc-course refresh`, `verify`, `links` and `ship`: what the course's maintainers run now and then."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,3 +48,20 @@ def links(
     report = check_links(refresh=refresh)
     typer.echo(str(report))
     raise typer.Exit(0 if report.ok else 1)
+
+
+def ship(
+    run: Annotated[Path, typer.Argument(help="The directory of a finished run, or a checkpoint.")],
+    classifier: Annotated[
+        Path | None, typer.Option(help="What to measure images or sounds by; by default as `evaluate` finds it.")
+    ] = None,
+) -> None:
+    """Measure a run and put it into data/pretrained under its recipe's name, with its card."""
+    from aigc_course import recipes
+    from aigc_course.export.shipping import ship as put_into_the_course
+
+    folder = put_into_the_course(run, classifier or recipes.newest_classifier(run))
+    card = recipes.pretrained(folder.name).card
+    typer.echo(f"{folder}: {card['size_bytes']:,} bytes, {', '.join(card['headline'])}:")
+    for name in card["headline"]:
+        typer.echo(f"{name}  {card['metrics'][name]:.4g} (in float32 {card['float32'][name]:.4g})")

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aigc_course import __version__
-from aigc_course.errors import CheckpointError, UsageError
+from aigc_course.errors import UsageError
 from aigc_course.export.card_text import (
     UNITS,
     consequences,
@@ -18,14 +19,33 @@ from aigc_course.export.card_text import (
 )
 from aigc_course.export.retraining import command
 from aigc_course.files import sha256, write_text
-from aigc_course.recipes import Run, checkpoint_path, get_recipe
+from aigc_course.recipes import Recipe, Run, checkpoint_path, get_recipe
 from aigc_course.recipes.model_card import OWN_FILES, data_card
 from aigc_course.training import checkpoint
 
-_TASKS = {"text": "text-generation", "images": "unconditional-image-generation", "audio": "text-to-audio"}
+_TASKS = {
+    "text-gpt": "text-generation",
+    "image-gan": "unconditional-image-generation",
+    "image-vae": "unconditional-image-generation",
+    "audio-vae": "text-to-audio",
+    "waveform-vae": "text-to-audio",
+    "image-classifier": "image-classification",
+    "audio-classifier": "audio-classification",
+}
 _VALIDATION_SIZES = ("evaluation_documents", "validation_images", "validation_sounds")  # settings of the recipes
 _TEST_SIZES = ("test_documents", "evaluation_samples", "importance_images", "importance_samples")
 UNKNOWN = "unknown: the checkpoint does not say"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """Weights that are published with a card of their own: what the card says of them."""
+
+    name: str
+    dtype: str
+    size_bytes: int
+    sha256: str
+    licence: str
 
 
 def write_card(run: Run | str | Path, out: str | Path, metrics: Mapping[str, float] | None = None) -> Path:
@@ -40,65 +60,69 @@ def write_card(run: Run | str | Path, out: str | Path, metrics: Mapping[str, flo
     return path
 
 
-def markdown_card(run: Run | str | Path, metrics: Mapping[str, float] | None = None) -> str:
-    """The card of a run that generates, as Markdown with a YAML head.
+def markdown_card(
+    run: Run | str | Path, metrics: Mapping[str, float] | None = None, weights: WeightsFile | None = None
+) -> str:
+    """The card of a run as Markdown with a YAML head.
 
     What the checkpoint does not know is said to be unknown.
 
     Args: run: a `Run`, its directory, or a checkpoint file. metrics: what `evaluate(run)` gave, if it was called.
-    Raises: CheckpointError when there is no checkpoint, or the run generates nothing.
+        weights: what is published of the run, in the place of its checkpoint.
+    Raises: CheckpointError when there is no checkpoint.
     """
     path = checkpoint_path(run)
     tree = checkpoint.load(path, only=("config", "model", "step", "seconds", "hardware", "history"))
     recipe = get_recipe(tree["config"].get("recipe", ""))
-    if not recipe.generates:
-        raise CheckpointError(
-            f"{path} was made by {recipe.name!r}, which generates nothing; a classifier's card.json is "
-            "beside its checkpoint"
-        )
     name = path.parent.name if path.stem in ("best", "last") else path.stem
     parts = [
-        _head(tree, recipe.kind),
-        f"# {inline(name)}: {inline(recipe.summary)}",
-        _facts(tree, path),
+        _head(tree, recipe, weights),
+        f"# {inline(recipe.name if weights else name)}: {inline(recipe.summary)}",
+        _facts(tree, path, weights),
         f"## What it is for\n\n{intended_use(recipe.name)}",
         _data(tree["config"]),
         f"## How it was trained\n\n{_training(tree)}",
         f"## What it reaches\n\n{_reached(tree, metrics)}",
         f"## What it is not good at\n\n{limits(recipe.name, tree['config'])}",
-        _provenance(tree["config"]["recipe"]),
+        *([_provenance(recipe.name)] if recipe.generates else []),
         f"This card was written from the checkpoint by aigc_course {__version__}; nobody has added to it.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _head(tree: dict[str, Any], kind: str) -> str:
+def _head(tree: dict[str, Any], recipe: Recipe, weights: WeightsFile | None) -> str:
     """YAML, in the keys that model hubs read."""
     config = tree["config"]
     lines = [
         "library_name: aigc_course",
-        f"pipeline_tag: {_TASKS[kind]}",
-        "license: unknown",
+        f"pipeline_tag: {_TASKS.get(recipe.name, 'other')}",
+        f"license: {yaml_text(weights.licence) if weights else 'unknown'}",
         f"datasets: [{yaml_text(config['data']['name'])}]",
         f"tags: [{yaml_text(config['recipe'])}, {yaml_text('profile-' + config['profile'])}, educational]",
     ]
     return "\n".join(["---", *lines, "---"])
 
 
-def _facts(tree: dict[str, Any], path: Path) -> str:
+def _facts(tree: dict[str, Any], path: Path, weights: WeightsFile | None) -> str:
     config, sizes = tree["config"], {}
-    for player, weights in tree["model"].items():
-        sizes[player] = sum(tensor.numel() for tensor in weights.values())
+    for player, tensors in tree["model"].items():
+        sizes[player] = sum(tensor.numel() for tensor in tensors.values())
     numbers = ", ".join(f"{inline(player)} {count:,}" for player, count in sizes.items())
-    return _table(
-        ("", ""),
-        [
-            ("recipe, profile", f"{inline(config['recipe'])}, {inline(config['profile'])}"),
-            ("numbers in the weights", numbers),
+    rows = [
+        ("recipe, profile", f"{inline(config['recipe'])}, {inline(config['profile'])}"),
+        ("numbers in the weights", numbers),
+    ]
+    if weights:
+        rows += [
+            ("weights", f"{weights.name}, {weights.dtype}, {weights.size_bytes:,} bytes, SHA-256 {weights.sha256}"),
+            ("licence of the weights", inline(weights.licence)),
+        ]
+    else:
+        rows += [
             ("checkpoint", f"{inline(path.name)}, SHA-256 {sha256(path)}"),
             ("licence of the weights", "not decided: whoever publishes them decides, within what the data allow"),
-        ],
-    )
+        ]
+    return _table(("", ""), rows)
 
 
 def _data(config: dict[str, Any]) -> str:

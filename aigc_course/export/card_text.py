@@ -17,6 +17,11 @@ _USES = {
     "audio-vae": "Learning how sounds are modelled; words (or tones) of its classes for exercises and tests. Not for "
     "speech that is taken for a person's, and not to open what a voice or a tone opens.",
     "waveform-vae": "Learning why waveforms are hard to model. Its sounds are exercises, not speech.",
+    "vocoder": "Sound of spectrograms like those of its data, for the audio-vae and exercises. Not for other voices.",
+    "image-classifier": "Measuring generated images of its data: its features and verdicts stand behind the course's "
+    "distances and accuracies. Not for decisions about photographs of another source.",
+    "audio-classifier": "Measuring generated sounds of its data. Not for recognising anybody's speech, and not for "
+    "telling who speaks.",
 }
 
 
@@ -26,6 +31,9 @@ UNITS = {
     "image-vae": "nats per image",
     "audio-vae": "nats per sound",
     "waveform-vae": "nats per sound",
+    "vocoder": "units of its loss",
+    "image-classifier": "nats per image and shares",
+    "audio-classifier": "nats per sound and shares",
 }
 """Of what training records on the validation split."""
 
@@ -64,6 +72,21 @@ def limits(recipe: str, config: dict[str, Any]) -> str:
             "It loses what it can't predict, the phases: most of its sounds are quiet or noisy.",
             f"It makes sounds of {model.get('n_samples')} samples, and no others.",
         ),
+        "vocoder": (
+            "It knows the voices of its data; of other sounds it makes something like them.",
+            "It takes spectrograms of the settings that it was trained with, and no others.",
+        ),
+        "image-classifier": (
+            f"It names one of {len(names)} classes whatever an image shows, noise included.",
+            "Images that are made to fool it can score well: a generator that was trained against it can't be measured "
+            "by it.",
+            "Distances in its features compare only with distances in the same features, at the same n.",
+        ),
+        "audio-classifier": (
+            f"It names one of {len(names)} words or tones whatever a sound is, silence included.",
+            "It has heard the voices of its data alone; `--set held_out_speaker=NAME` in training measures what it "
+            "understands of a new one.",
+        ),
     }
     return "\n".join(f"- {sentence}" for sentence in several[recipe])
 
@@ -91,6 +114,13 @@ def consequences(licence: str) -> str:
         f"**What follows.** The licence is: {inline(licence)}. Without a licence nobody has been given a right to "
         "publish what is made from the data; keep weights and results to teaching and research."
     )
+
+
+def weights_licence(licence: str) -> str:
+    """Under which licence the course passes weights on that were trained on data of `licence`: a careful reading."""
+    if licence.startswith(("MIT", "CC BY")):
+        return licence.split(" (")[0]
+    return "none given: for teaching and research alone, as the data are used"
 
 
 def inline(text: str) -> str:

@@ -1,8 +1,5 @@
 """A run in a form that is used without its training: checked against the model before the file appears."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +14,10 @@ from aigc_course.errors import CheckpointError, CourseError, UsageError, unknown
 from aigc_course.export import graphs
 from aigc_course.export.parts import Part, part_of, player_of
 from aigc_course.export.running import OnnxModel
-from aigc_course.files import atomic_write, explain_os_errors
-from aigc_course.generators.load import read_run
-from aigc_course.generators.weights import CONFIG, WEIGHTS, write_weights
-from aigc_course.recipes import Run, get_recipe
+from aigc_course.files import atomic_folder, atomic_write
+from aigc_course.recipes import Run, get_recipe, read_run
 from aigc_course.recipes.recipe import weights_of
+from aigc_course.recipes.weights import CONFIG, WEIGHTS, write_weights
 
 Form = Literal["safetensors", "torch", "onnx", "int8"]
 
@@ -106,21 +102,8 @@ def _facts(tree: dict[str, Any], part: Part) -> dict[str, Any]:
 
 
 def _write_folder(path: Path, tree: dict[str, Any], recipe: str) -> None:
-    """The folder appears by one renaming; one that was there is moved aside before, and deleted after it."""
-    with explain_os_errors(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".part") as scratch:
-            new, old = Path(scratch) / "new", Path(scratch) / "old"
-            new.mkdir()
-            write_weights(new, weights_of(tree, player_of(recipe)), tree, player_of(recipe))
-            if path.exists():
-                os.replace(path, old)
-            try:
-                os.replace(new, path)
-            except OSError:
-                if old.exists():
-                    shutil.move(old, path)
-                raise
+    with atomic_folder(path) as folder:
+        write_weights(folder, weights_of(tree, player_of(recipe)), tree, player_of(recipe))
 
 
 def _graph(part: Part, to: str, facts: dict[str, Any]) -> tuple[bytes, float]:

@@ -11,15 +11,14 @@ from aigc_course.config import from_dict
 from aigc_course.errors import CheckpointError
 from aigc_course.generators.makers import ImageGenerator, TextGenerator
 from aigc_course.generators.speaking import AudioGenerator, DrawSounds
-from aigc_course.generators.weights import is_weights_folder, read_weights
 from aigc_course.recipes import (
     RECIPES,
     Run,
     audio_vae,
-    checkpoint_path,
     get_recipe,
     image_gan,
     image_vae,
+    read_run,
     text_gpt,
     waveform_samples,
     waveform_vae,
@@ -33,8 +32,9 @@ AnyGenerator = TextGenerator | ImageGenerator | AudioGenerator
 
 
 def load_generator(run: Run | str | Path) -> AnyGenerator:
-    """The generator in a run: a `Run`, its directory, a checkpoint file, or a folder of exported weights.
+    """The generator in a run, or in a model that came with the course: `load_generator("image-gan")`.
 
+    Args: run: a `Run`, its directory, a checkpoint file, a folder of exported weights, or a name of `pretrained_names`.
     Raises: CheckpointError when there is none, it is damaged, it generates nothing (a classifier), or a recipe made it
         that this version lacks.
     """
@@ -60,14 +60,6 @@ def generator_in(path: Path, tree: dict[str, Any]) -> AnyGenerator:
     generator = loaders[recipe](tree, str(path))
     generator.made_by = f"the {recipe} of aigc_course {__version__}"
     return generator
-
-
-def read_run(run: Run | str | Path) -> tuple[Path, dict[str, Any]]:
-    """Where the weights of a run are, and its config, step, model and average (ema). Arguments, errors: see above."""
-    if not isinstance(run, Run) and is_weights_folder(run):
-        return Path(run), read_weights(run)
-    path = checkpoint_path(run)
-    return path, checkpoint.load(path, only=("config", "model", "ema", "step"))
 
 
 def _ready(model: torch.nn.Module, tree: dict[str, Any], where: str, player: str = "model") -> Any:

@@ -1,5 +1,6 @@
 """Named runs: each model of the course with its data, loss and profiles."""
 
+from aigc_course.recipes.pretrained_models import Pretrained, pretrained, pretrained_names
 from aigc_course.recipes.recipe import PROFILES, Recipe
 from aigc_course.recipes.runs import (
     RECIPES,
@@ -9,11 +10,13 @@ from aigc_course.recipes.runs import (
     get_recipe,
     newest_classifier,
     profile_name,
+    read_run,
     train,
 )
 
 __all__ = [
     "PROFILES",
+    "Pretrained",
     "RECIPES",
     "Recipe",
     "Run",
@@ -21,6 +24,9 @@ __all__ = [
     "evaluate",
     "get_recipe",
     "newest_classifier",
+    "pretrained",
+    "pretrained_names",
     "profile_name",
+    "read_run",
     "train",
 ]

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from aigc_course import config
 from aigc_course.errors import CheckpointError, UsageError, unknown
-from aigc_course.paths import runs_dir
+from aigc_course.paths import pretrained_dir, runs_dir
+from aigc_course.recipes.pretrained_models import known_names, pretrained_names, read_pretrained
 from aigc_course.recipes.recipe import PROFILES, Job, Recipe
+from aigc_course.recipes.weights import is_weights_folder, read_weights
 from aigc_course.training import History, checkpoint
 from aigc_course.training.session import BEST, LAST
 
@@ -112,15 +114,15 @@ def evaluate(
     """Measure a trained model on held-out data and, where the data come from a known process, against its oracle.
 
     Args:
-        run: a Run, its directory, or a checkpoint file.
+        run: as `read_run` takes it.
         classifier: to measure generated images or sounds by: a run of image-classifier or audio-classifier on the same
-            data, its directory, a checkpoint file, or what loading one gave; None: `newest_classifier`.
+            data as `read_run` takes it, or what loading one gave; None: `newest_classifier`.
             What it measures: `image_evaluation.image_quality`, `audio_evaluation.speech_report`.
     Raises: CheckpointError when there is none; DataError when its data set is missing; UsageError for a classifier of
         other data, or for one where none is of use.
     """
-    tree = checkpoint.load(checkpoint_path(run), only=("config", "model", "ema", "step"))
-    recipe = get_recipe(tree["config"]["recipe"])
+    _, tree = read_run(run)
+    recipe = get_recipe(tree["config"].get("recipe", ""))
     if recipe.classifier:
         return recipe.evaluate(tree, _newest_classifier(recipe, tree) if classifier is None else classifier)
     if classifier is not None:
@@ -131,11 +133,29 @@ def evaluate(
 def newest_classifier(run: "Run | str | Path") -> Path | None:
     """The directory of the newest finished run of a classifier on the data of `run`, under `AIGC_RUNS`.
 
-    None where there is no such run, or `run` is of a recipe that is measured without one.
+    Where there is no such run, the folder of one that came with the course; None where that is missing too, or `run` is
+    of a recipe that is measured without one.
     """
-    tree = checkpoint.load(checkpoint_path(run), only=("config",))
-    recipe = get_recipe(tree["config"]["recipe"])
+    _, tree = read_run(run)
+    recipe = get_recipe(tree["config"].get("recipe", ""))
     return _newest_classifier(recipe, tree) if recipe.classifier else None
+
+
+def read_run(run: "Run | str | Path") -> tuple[Path, dict[str, Any]]:
+    """Where the weights of a run are, and its config, step, model and average (ema), where there is one.
+
+    Args: run: a `Run`, its directory, a checkpoint file, a folder of exported weights, or the name of a model that came
+        with the course (`pretrained_names`). A file or folder of that name goes before.
+    Raises: CheckpointError when there is none, or it is damaged.
+    """
+    if not isinstance(run, Run):
+        place = Path(run).expanduser()
+        if is_weights_folder(place):
+            return place, read_weights(place)
+        if not place.exists() and str(run) in pretrained_names():
+            return read_pretrained(str(run))
+    path = checkpoint_path(run)
+    return path, checkpoint.load(path, only=("config", "model", "ema", "step"))
 
 
 def checkpoint_path(run: "Run | str | Path") -> Path:
@@ -147,17 +167,19 @@ def checkpoint_path(run: "Run | str | Path") -> Path:
         if (path / name).is_file():
             return path / name
     if not path.exists():
-        raise CheckpointError(f"there is no run or checkpoint at {path}; `aigc-course train` makes one")
+        raise CheckpointError(
+            f"there is no run or checkpoint at {path}; `aigc-course train` makes one. Models of the course: "
+            f"{known_names()}"
+        )
     raise CheckpointError(f"{path} holds no checkpoint ({BEST} or {LAST}); give the directory of a run")
 
 
 def checkpoint_of(recipe: str, run: "Run | str | Path") -> tuple[dict[str, Any], str]:
-    """The loaded checkpoint of a run of that recipe, and where it is.
+    """What `read_run` reads of a run of that recipe, and where it is.
 
     Raises: CheckpointError when there is none, it is damaged, or the run is of another recipe.
     """
-    path = checkpoint_path(run)
-    tree = checkpoint.load(path, only=("config", "model", "ema"))
+    path, tree = read_run(run)
     found = tree["config"].get("recipe")
     if found != recipe:
         raise CheckpointError(f"{path} was made by {found!r}, not by {recipe!r}; give a run of {recipe}")
@@ -197,10 +219,10 @@ def _newest_run(recipe: str) -> Path:
 
 
 def _newest_classifier(recipe: Recipe, tree: dict[str, Any]) -> Path | None:
-    """By the cards that finished runs have."""
+    """By the cards that finished runs have; then by those of the models that came with the course."""
     data = tree["config"]["data"]
-    cards = sorted((runs_dir() / recipe.classifier).glob("*/card.json"), key=lambda path: path.stat().st_mtime)
-    for path in reversed(cards):
+    cards = sorted((runs_dir() / recipe.classifier).glob("*/card.json"), key=lambda path: -path.stat().st_mtime)
+    for path in [*cards, *pretrained_dir().glob(f"{recipe.classifier}/card.json")]:
         try:
             card = json.loads(path.read_text(encoding="utf-8"))
             of_data = card["data"]["name"], card["class_names"]

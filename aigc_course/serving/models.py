@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.generators import AudioGenerator, ImageGenerator, TextGenerator
-from aigc_course.generators.load import generator_in, read_run
+from aigc_course.generators.load import generator_in
 from aigc_course.paths import runs_dir
-from aigc_course.recipes import RECIPES, Run, get_recipe
+from aigc_course.recipes import RECIPES, Run, get_recipe, pretrained, pretrained_names, read_run
 from aigc_course.recipes.model_card import OWN_FILES, data_card
 from aigc_course.training import checkpoint
 from aigc_course.training.session import LAST
@@ -99,7 +99,7 @@ def named_runs(given: list[str]) -> dict[str, Path]:
 def finished_runs() -> dict[str, Path]:
     """Recipe -> the newest finished run of each recipe that generates something, under `AIGC_RUNS`.
 
-    Raises: CheckpointError when there is none.
+    Where there is none at all, the models that came with the course. Raises: CheckpointError when they are missing too.
     """
     found: dict[str, Path] = {}
     for recipe in (name for name in RECIPES if get_recipe(name).generates):
@@ -107,6 +107,10 @@ def finished_runs() -> dict[str, Path]:
         directory = next((path.parent for path in newest_first if _is_finished(path)), None)
         if directory is not None:
             found[recipe] = directory
+    if not found:
+        found = {
+            name: Path(name) for name in pretrained_names() if get_recipe(pretrained(name).card["recipe"]).generates
+        }
     if not found:
         raise CheckpointError(
             f"{runs_dir()} holds no finished run of a model that generates; `aigc-course train text-gpt` makes one"

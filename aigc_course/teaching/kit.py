@@ -8,6 +8,8 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from aigc_course.data import store
 from aigc_course.errors import CourseError, DataError
 from aigc_course.files import atomic_write, nearest_existing
 from aigc_course.paths import course_root, runs_dir
+from aigc_course.teaching.lock import locked_for_other_micros
 
 TOP = "aigc-course"
 WHEEL_BYTES = 3_300_000_000 if sys.platform == "linux" else 900_000_000  # of the lock; CUDA's libraries: Linux only
@@ -112,13 +115,20 @@ def make_kit(output: Path, runs: Sequence[Path] = ()) -> Path:
     files = [*contents.files, *_folder(wheels, "wheels")]
     with atomic_write(output) as temporary, tarfile.open(temporary, "w") as tar:
         for path, name in files:
-            tar.add(path, f"{TOP}/{name}", recursive=False, filter=_anonymous)
+            _add(tar, path, name)
         text = readme(contents).encode()
         info = tarfile.TarInfo(f"{TOP}/KIT.md")
-        info.size, info.mode = len(text), 0o644
+        info.size, info.mode, info.mtime = len(text), 0o644, int(time.time())
         tar.addfile(info, io.BytesIO(text))
     print(f"{output}: {output.stat().st_size / 1e6:,.0f} MB, {len(files) + 1} files; KIT.md in it says how to set up")
     return output
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    try:
+        tar.add(path, f"{TOP}/{name}", recursive=False, filter=_anonymous)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} was removed while the kit was made; run the same command again") from error
 
 
 def wheel_folder(root: Path) -> Path:
@@ -130,8 +140,19 @@ def wheel_folder(root: Path) -> Path:
 def download_wheels(lock: Path, folder: Path) -> None:
     """Download every package of the lock for this system and Python, checked by its hash; goes on where it stopped.
 
+    The room may have another release of the same Python (3.11.2 for 3.11.7): what the lock pins for that comes along.
     Raises: CourseError when pip can't, with what to do.
     """
+    _pip_download(lock, folder)
+    here = ".".join(map(str, sys.version_info[:3]))
+    others = locked_for_other_micros(lock.read_text(encoding="utf-8"), here)
+    if others:
+        with tempfile.TemporaryDirectory() as scratch:
+            (Path(scratch) / "requirements.lock").write_text(others, encoding="utf-8")
+            _pip_download(Path(scratch) / "requirements.lock", folder)
+
+
+def _pip_download(lock: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     status = subprocess.run([*command, "--dest", str(folder), "--requirement", str(lock)], check=False).returncode
     if status:

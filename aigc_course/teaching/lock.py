@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from packaging.markers import Marker, default_environment
 
 _ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\\n]+))?", re.MULTILINE)
+_HASHES = re.compile(r"(?:[ \t]*\\\n[ \t]+--hash=\S+)*")
+_MICROS = 40  # no Python had as many releases of one minor version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,24 @@ def locked_versions(lock: str, python: str) -> dict[str, str]:
         if not marker or Marker(marker.strip()).evaluate(environment):
             found[_normal(name)] = version
     return found
+
+
+def locked_for_other_micros(lock: str, python: str) -> str:
+    """What the text of a lock pins for another release of a minor version (3.11.2) and not for this one (3.11.7).
+
+    Returns: those entries as a lock of their own, with their hashes and without markers; "" where there are none.
+    """
+    minor = python.rpartition(".")[0]
+    others = {pin for micro in range(_MICROS) for pin in locked_versions(lock, f"{minor}.{micro}").items()}
+    missing = others - locked_versions(lock, python).items()
+    entries = (entry for entry in _ENTRY.finditer(lock) if (_normal(entry[1]), entry[2]) in missing)
+    return "".join(f"{entry[1]}=={entry[2]}{_hashes(lock, entry.end())}\n" for entry in entries)
+
+
+def _hashes(lock: str, place: int) -> str:
+    """What stands at a place of a lock: " \\" and hashes, one on each line."""
+    found = _HASHES.match(lock, place)
+    return found[0] if found else ""
 
 
 def drift_between(locked: dict[str, str], here: dict[str, str]) -> tuple[Drift, ...]:

@@ -50,9 +50,11 @@ def read_weights(folder: str | Path) -> dict[str, Any]:
         facts = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = deserialise((folder / WEIGHTS).read_bytes())
     except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"{folder} cannot be read ({error}); export the run again") from error
+        raise CheckpointError(f"{folder} cannot be read ({error}); export the run, or restore the file") from error
     if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
         raise CheckpointError(f"{folder / CONFIG} is not of the form {_FORMAT}; give a folder that export wrote")
     if facts["sha256"] != sha256(folder / WEIGHTS):
-        raise CheckpointError(f"{folder / WEIGHTS} does not match the SHA-256 in {CONFIG}; export the run again")
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not match the SHA-256 in {CONFIG}; export the run, or restore the file"
+        )
     return {"config": facts["config"], "step": facts["step"], "model": {facts["player"]: tensors}}
