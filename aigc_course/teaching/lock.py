@@ -47,13 +47,13 @@ def locked_for_other_micros(lock: str, python: str) -> str:
     others = {pin for micro in range(_MICROS) for pin in locked_versions(lock, f"{minor}.{micro}").items()}
     missing = others - locked_versions(lock, python).items()
     entries = (entry for entry in _ENTRY.finditer(lock) if (_normal(entry[1]), entry[2]) in missing)
-    return "".join(f"{entry[1]}=={entry[2]}{_hashes(lock, entry.end())}\n" for entry in entries)
+    return "".join(f"{' '.join([f'{e[1]}=={e[2]}', *_hashes(lock, e.end())])}\n" for e in entries)
 
 
-def _hashes(lock: str, place: int) -> str:
-    """What stands at a place of a lock: " \\" and hashes, one on each line."""
+def _hashes(lock: str, place: int) -> list[str]:
+    """The options --hash=… that stand at a place of a lock, each on a line of its own."""
     found = _HASHES.match(lock, place)
-    return found[0] if found else ""
+    return found[0].replace("\\", "").split() if found else []
 
 
 def drift_between(locked: dict[str, str], here: dict[str, str]) -> tuple[Drift, ...]:

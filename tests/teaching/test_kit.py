@@ -4,12 +4,14 @@ import shutil
 import subprocess
 import sysconfig
 import tarfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from aigc_course.errors import CourseError, DataError
 from aigc_course.teaching import kit
+from aigc_course.teaching.lock import locked_for_other_micros
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
 
@@ -91,6 +93,56 @@ def fails_for_pip(real):
         return real(command, **options)
 
     return run
+
+
+LOCK = """other==1.0 \\
+    --hash=sha256:aa
+    # via x
+pinned==2.10 ; python_full_version < '3.11.5' \\
+    --hash=sha256:bb \\
+    --hash=sha256:cc
+    # via other
+pinned==4.1 ; python_full_version >= '3.11.5' \\
+    --hash=sha256:dd
+    # via other
+newer==1 ; python_full_version >= '3.12'
+"""
+
+
+@pytest.mark.parametrize(
+    ("python", "missing"),
+    [
+        ("3.11.7", "pinned==2.10 --hash=sha256:bb --hash=sha256:cc\n"),
+        ("3.11.2", "pinned==4.1 --hash=sha256:dd\n"),
+        ("3.10.5", ""),
+        ("3.12.0", ""),
+    ],
+)
+def test_what_another_release_of_the_same_python_needs_comes_along(python, missing):
+    assert locked_for_other_micros(LOCK, python) == missing
+
+
+def test_both_are_downloaded_one_after_the_other(tmp_path, monkeypatch):
+    seen = []
+    (tmp_path / "requirements.lock").write_text(LOCK)
+    monkeypatch.setattr(kit.sys, "version_info", (3, 11, 7))
+    monkeypatch.setattr(
+        kit.subprocess, "run", lambda command, **_: seen.append(command) or SimpleNamespace(returncode=0)
+    )
+    DOWNLOAD(tmp_path / "requirements.lock", tmp_path)
+    locks = [Path(command[command.index("--requirement") + 1]) for command in seen]
+    assert locks[0] == tmp_path / "requirements.lock" and len(locks) == 2 and not locks[1].exists()
+    assert seen[0][:-1] == seen[1][:-1] and "--require-hashes" in seen[1]
+
+
+def test_a_file_that_goes_away_meanwhile_is_named(checkout, tmp_path, monkeypatch):
+    def download(_lock, _folder):
+        (checkout / "notebooks" / "00.ipynb").unlink()
+
+    monkeypatch.setattr(kit, "download_wheels", download)
+    with pytest.raises(DataError, match=r"00\.ipynb was removed while the kit was made"):
+        kit.make_kit(tmp_path / "kit.tar")
+    assert not (tmp_path / "kit.tar").exists()
 
 
 def test_a_full_disk_stops_it_before_the_download(checkout, tmp_path, monkeypatch):
