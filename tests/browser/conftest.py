@@ -1,7 +1,7 @@
 """A real browser, a real JupyterLab and the built site.
 
-`python -m pytest tests/browser` runs all of it, `-k 03` what looks at notebook 03; `-n 2 --dist loadgroup` shares the
-notebooks out to two processes. A plain `pytest` leaves this folder out: it needs Chromium. Without Chromium its tests
+`python -m pytest tests/browser` runs all of it, `-k 03` what looks at notebook 03; `-n 2` shares the notebooks out to
+two processes (`shares.py`). A plain `pytest` leaves this folder out: it needs Chromium. Without Chromium its tests
 are skipped, in CI they fail.
 """
 
@@ -25,6 +25,7 @@ import pytest
 from aigc_course.teaching.notebook import cleaned, notebook_files, notebooks_dir, write_notebook
 from aigc_course.teaching.site import build_site
 from tests.browser.lab_page import LabPage, run_all
+from tests.browser.shares import Shares, share_of, turn_of
 
 HERE = Path(__file__).parent
 START_SECONDS = 90
@@ -44,6 +45,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave this folder out unless an argument names it."""
     named = [Path(config.invocation_params.dir, str(argument).split("::")[0]) for argument in config.args]
     return None if any(path == HERE or HERE in path.parents for path in named) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first; tests of other folders keep their order."""
+    if all(HERE in item.path.parents for item in items):
+        items.sort(key=lambda item: turn_of(share_of(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out so that each notebook is run once."""
+    return Shares(config, log)
 
 
 def find_chromium() -> str | None:
@@ -158,7 +171,10 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         "IPYTHONDIR": str(home / "ipython"),
         "PYTHONHASHSEED": "0",
     }
-    inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    threads = max(1, (os.cpu_count() or 1) // workers)  # kernels that share the cores would wait for each other's
+    inherited = {"OMP_NUM_THREADS": str(threads)} | os.environ
+    inherited.pop("MPLBACKEND", None)
     with (home / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *options, "--allow-root"],
@@ -176,7 +192,7 @@ def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(
     scope="session",
-    params=[pytest.param(p, id=p.stem, marks=pytest.mark.xdist_group(p.stem)) for p in notebook_files(notebooks_dir())],
+    params=[pytest.param(path, id=path.stem) for path in notebook_files(notebooks_dir())],
 )
 def ran(request: pytest.FixtureRequest, lab: Any, chromium: Any) -> Any:
     """Each notebook in JupyterLab, run once for all tests: its LabPage. A test that moves a widget puts it back."""

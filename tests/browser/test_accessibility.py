@@ -26,7 +26,6 @@ def pages(site):
     return [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
 
 
-@pytest.mark.xdist_group("site")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_of_the_site(open_page, site, scheme):
     watched = open_page(color_scheme=scheme)
@@ -37,7 +36,6 @@ def test_every_page_of_the_site(open_page, site, scheme):
     assert len(found) >= 5 and {name: texts for name, texts in found.items() if texts} == {}
 
 
-@pytest.mark.xdist_group("site")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_colour_of_code_can_be_read(open_page, site, scheme):
     from pygments.token import STANDARD_TYPES
@@ -49,7 +47,6 @@ def test_every_colour_of_code_can_be_read(open_page, site, scheme):
     assert findings(page, within="#every-colour") == []
 
 
-@pytest.mark.xdist_group("site")
 def test_no_page_of_the_site_is_wider_than_a_window_at_400_percent(open_page, site):
     page = open_page().page
     too_wide = {}
@@ -62,16 +59,13 @@ def test_no_page_of_the_site_is_wider_than_a_window_at_400_percent(open_page, si
     assert too_wide == {}
 
 
-@pytest.mark.xdist_group("site")
 def test_every_figure_of_the_site_has_a_text_that_says_what_it_is(open_page, site):
     """Not the name of its file, and not nothing."""
     page = open_page().page
     nameless = {}
     for path in pages(site):
         page.goto(path.as_uri())
-        texts = page.evaluate(
-            "() => [...document.querySelectorAll('.bd-article img:not(.toggler)')].map(image => image.alt)"
-        )
+        texts = page.evaluate(FIGURE_TEXTS)
         nameless[path.name] = [text for text in texts if len(text) < 4 or text.endswith((".png", ".jpg"))]
     assert {name: texts for name, texts in nameless.items() if texts} == {}
 

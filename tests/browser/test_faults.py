@@ -11,7 +11,6 @@ from aigc_course.teaching.notebook import notebook_files, notebooks_dir, read_no
 from tests.browser.faults import figure_faults, layout_faults, pictures, sound_faults
 from tests.browser.pictures import difference
 
-pytestmark = pytest.mark.xdist_group("faults")
 FIGURE = "from matplotlib import pyplot as plt\nplt.plot([1, 3, 2]);"
 SOUND = """import torch
 from aigc_course.generators.results import GeneratedAudio

@@ -13,7 +13,6 @@ from PIL import Image
 
 from tests.browser.pictures import difference, small
 
-pytestmark = pytest.mark.xdist_group("site")
 REFERENCES = Path(__file__).parent / "references"
 SCREENS = {
     "first-page-light": ("index.html", "light"),

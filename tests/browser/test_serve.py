@@ -14,7 +14,6 @@ from aigc_course.serving import running_server
 from tests.browser.accessibility import findings
 from tests.serving.stubs import PATIENCE_SECONDS, HeldText, served
 
-pytestmark = pytest.mark.xdist_group("serve")  # one server, whose log the last of the tests looks at
 RECIPES = ("text-gpt", "image-vae", "audio-vae")
 SHOTS = course_root() / "build" / "screenshots"
 
