@@ -13,12 +13,10 @@ import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from measure import json_path, machine, rounds
+from measure import Row, machine, rounds, write_result
 
 from aigc_course import recipes
-from aigc_course.files import write_json
 
 BASE = (
     "documents=whole",
@@ -71,23 +69,18 @@ def main() -> None:
                 found[name].append(one(sys.argv[1], settings, seed, Path(scratch), number))
                 number += 1
     base = [run["loss"] for run in found["modern"]]
-    table: dict[str, Any] = {}
+    rows: list[Row] = []
     for name, runs in found.items():
         losses = [run["loss"] for run in runs]
         changes = [loss - reference for loss, reference in zip(losses, base, strict=True)]
-        table[name] = {
-            "loss": statistics.mean(losses),
-            "spread": statistics.stdev(losses) if len(losses) > 1 else float("nan"),
-            "change": statistics.mean(changes),
-            "changes": [round(change, 4) for change in changes],
-            "step_ms": statistics.median(run["step_ms"] for run in runs),
-        }
-        row = table[name]
-        print(f"{name:24s} {row['loss']:.4f} ± {row['spread']:.4f}  {row['step_ms']:.1f} ms", end="  ")
-        print(f"{row['change']:+.4f} {row['changes']}")
+        times = [run["step_ms"] for run in runs]
+        spread = statistics.stdev(losses) if len(losses) > 1 else float("nan")
+        print(f"{name:24s} {statistics.mean(losses):.4f} ± {spread:.4f}  {statistics.median(times):.1f} ms", end="  ")
+        print(f"{statistics.mean(changes):+.4f} {[round(change, 4) for change in changes]}")
+        figures = {"nats per character": losses, "nats changed by it": changes, "ms a step": times}
+        rows += [Row(what=name, unit=unit, ours=tuple(values)) for unit, values in figures.items()]
     print(json.dumps(machine()))
-    if path := json_path():
-        write_json(path, {"machine": machine(), "table": table})
+    write_result("each option of the modern GPT, switched alone", rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ products alone, forward and backward, in the same precision; and against one lar
 from collections.abc import Callable
 
 import torch
-from measure import ratio, report, rounds, side_by_side
+from measure import report, rounds, side_by_side
 from torch import nn
 
 from aigc_course.data.batches import TextWindows
@@ -91,10 +91,10 @@ def main() -> None:
             f"{name}: products": products(model, batch, runtime),
         }
     timings = side_by_side(ways, rounds=rounds(3), unit="MFLOP")
-    ratios = {f"{n}: step / products": ratio(timings[f"{n}: a step"], timings[f"{n}: products"]) for n in SIZES}
+    pairs = {f"{n}: step / products": (timings[f"{n}: a step"], timings[f"{n}: products"]) for n in SIZES}
     peak = next(iter(timings.values()))
-    ratios |= {f"{n}: step / large product": ratio(timings[f"{n}: a step"], peak) for n in SIZES}
-    report(f"arithmetic of a training step, {runtime.precision}", timings, ratios)
+    pairs |= {f"{n}: step / large product": (timings[f"{n}: a step"], peak) for n in SIZES}
+    report(f"arithmetic of a training step, {runtime.precision}", timings, pairs, peer="limit")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import ratio, report, rounds, side_by_side
+from measure import report, rounds, side_by_side
 from pytorch_dcgan import LATENT_DIM, WIDTH, Peer
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -176,12 +176,13 @@ def main() -> None:
     folder = Path(sys.argv[1])
     ways = ways_of(folder, 32) | ways_of(folder, 64)
     timings = side_by_side(ways, rounds=rounds(5), unit="images")
-    ratios = {
-        f"{name} / peer": ratio(timings[name], timings[f"peer, {side}"])
+    pairs = {
+        f"{name} / peer": (timings[name], timings[f"peer, {side}"])
         for side in ("32 x 32", "64 x 64")
         for name in (f"course, {side}", f"course in float32, {side}")
     }
-    report(f"a DCGAN round, batch {BATCH_SIZE}, {Runtime(Ours(32, 'auto').loop).precision}", timings, ratios)
+    title = f"a DCGAN round, batch {BATCH_SIZE}, {Runtime(Ours(32, 'auto').loop).precision}"
+    report(title, timings, pairs, peer="pytorch/examples")
 
 
 if __name__ == "__main__":

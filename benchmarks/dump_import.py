@@ -1,6 +1,6 @@
 """Memory and time of the import of a large dump: makes one, imports it in a process of its own, deletes both.
 
-python benchmarks/dump_import.py --gigabytes 5                                # .jsonl
+python benchmarks/dump_import.py --gigabytes 5 [--json PATH]                  # .jsonl
 python benchmarks/dump_import.py --gigabytes 5 --compressed --window-log 31   # .zst, the window of Reddit's dumps
 """
 
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measure import machine
+from measure import Row, machine, write_result
 
 LIMIT_MB = 500
 _IMPORT = """
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--compressed", action="store_true", help="as .zst instead of .jsonl")
     parser.add_argument("--window-log", type=int, default=27, help="of the .zst: 27 is zstd's largest by level alone")
     parser.add_argument("--folder", type=Path, help="where there is room for the dump and what is kept of it")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         dump = Path(folder, "dump.zst" if arguments.compressed else "dump.jsonl")
@@ -56,6 +57,11 @@ def main() -> None:
     print(
         f"{found['seconds']:,.1f} s, {megabytes / found['seconds']:,.1f} MB/s; kept {found['kept_bytes'] / 1e6:,.0f} MB"
     )
+    what = f"{lines:,} comments in {form}"
+    figures = {"s": found["seconds"], "MB kept": found["kept_bytes"] / 1e6}
+    rows = [Row(what=what, unit="MB of memory at the peak", ours=(found["peak_mb"],), limit=LIMIT_MB)]
+    rows += [Row(what=what, unit=unit, ours=(value,)) for unit, value in figures.items()]
+    write_result(f"import of {megabytes:,.0f} MB of JSON lines", rows)
     sys.exit(found["peak_mb"] > LIMIT_MB)
 
 

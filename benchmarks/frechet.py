@@ -18,13 +18,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from measure import ratio, report, rounds, side_by_side
+from measure import Row, Timing, ratio, rounds, show, side_by_side, write_result
 from scipy.linalg import sqrtm
 
 from aigc_course.metrics import frechet_distance
 
 EXAMPLES, DIMS = 10_000, 512
 LIMIT_SECONDS, LIMIT_MB = 1.0, 2_000
+TITLE = f"Fréchet distance of 2 × {EXAMPLES:,} × {DIMS}"
 
 _STREAM = """
 import json, resource, sys, time
@@ -81,8 +82,8 @@ def main() -> None:
     ways = {"singular values": timed(frechet_distance), "scipy's sqrtm": timed(by_square_root)}
     timings = side_by_side(ways, rounds=rounds(5), unit="examples")
     ours, theirs = timings["singular values"], timings["scipy's sqrtm"]
-    report(f"Fréchet distance of 2 × {EXAMPLES:,} × {DIMS}", timings, {"ours / scipy's sqrtm": ratio(ours, theirs)})
-    seconds = {name: statistics.median(2 * EXAMPLES / rate for rate in t.rates) for name, t in timings.items()}
+    show(TITLE, timings, {"ours / scipy's sqrtm": ratio(ours, theirs)})
+    seconds = {name: statistics.median(seconds_of(t)) for name, t in timings.items()}
     print("  " + ", ".join(f"{name}: {value:.2f} s" for name, value in seconds.items()))
 
     done = subprocess.run([sys.executable, "-c", _STREAM], stdout=subprocess.PIPE, text=True, check=True)
@@ -91,7 +92,23 @@ def main() -> None:
         f"{memory['examples']:,} × 2048 streamed in {memory['seconds']:.1f} s: peak {memory['peak_mb']:,.0f} MB, of "
         f"which {memory['peak_mb_before']:,.0f} before the first batch"
     )
+    write_result(TITLE, rows(ours, theirs, memory), peer="scipy's sqrtm")
     sys.exit(seconds["singular values"] > LIMIT_SECONDS or memory["peak_mb"] > LIMIT_MB)
+
+
+def seconds_of(timing: Timing) -> tuple[float, ...]:
+    """Of one distance, a number a round."""
+    return tuple(2 * EXAMPLES / rate for rate in timing.rates)
+
+
+def rows(ours: Timing, theirs: Timing, memory: dict[str, float]) -> list[Row]:
+    """The time of a distance, and the memory of statistics."""
+    both = {"ours": seconds_of(ours), "peer": seconds_of(theirs)}
+    statistics_of = f"statistics of {memory['examples']:,} × 2048: peak of memory"
+    return [
+        Row(what="from features to distance", unit="s", **both, ratio="peer / ours", limit=LIMIT_SECONDS),
+        Row(what=statistics_of, unit="MB", ours=(memory["peak_mb"],), limit=LIMIT_MB),
+    ]
 
 
 if __name__ == "__main__":

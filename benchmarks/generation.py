@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from measure import ratio, report, rounds, side_by_side
+from measure import report, rounds, side_by_side
 from nanogpt import model_module
 
 from aigc_course.models.gpt import GPT, GPTConfig
@@ -63,15 +63,15 @@ def ours(kind: str, size: tuple[int, int, int, int, int]) -> Callable[[], int]:
 def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         raise SystemExit("give the path of nanoGPT's model.py: python benchmarks/generation.py PATH [--rounds 3]")
-    module, timings, ratios = model_module(Path(sys.argv[1])), {}, {}
+    module, timings, pairs = model_module(Path(sys.argv[1])), {}, {}
     for name, size in SIZES.items():
         torch.manual_seed(0)
         ways = {f"{name}: nanoGPT": peer(module, size)}
         ways |= {f"{name}: {kind}": ours(kind, size) for kind in ("gpt2", "modern")}
         timings |= side_by_side(ways, rounds=rounds(3), unit="tokens")
         for kind in ("gpt2", "modern"):
-            ratios[f"{name}: {kind} / nanoGPT"] = ratio(timings[f"{name}: {kind}"], timings[f"{name}: nanoGPT"])
-    report(f"generation of {NEW_TOKENS} tokens", timings, ratios)
+            pairs[f"{name}: {kind} / nanoGPT"] = (timings[f"{name}: {kind}"], timings[f"{name}: nanoGPT"])
+    report(f"generation of {NEW_TOKENS} tokens", timings, pairs, peer="nanoGPT")
 
 
 if __name__ == "__main__":

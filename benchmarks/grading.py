@@ -3,7 +3,7 @@
 Sets up a class in a temporary folder, hands out, collects and runs `aigc-course class grade`; checks the points, and
 prints seconds, submissions a minute and the processor time of all processes together:
 
-    python benchmarks/grading.py [--submissions 30] [--workers 2]
+    python benchmarks/grading.py [--submissions 30] [--workers 2] [--json PATH]
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import nbformat
-from measure import machine
+from measure import Row, machine, write_result
 
 from aigc_course.files import write_text
 from aigc_course.teaching.classes.class_folder import ClassFolder, init_class
@@ -54,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--submissions", type=int, default=30)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args()
     students = [f"s{number:03}" for number in range(given.submissions)]
     with tempfile.TemporaryDirectory() as scratch:
@@ -71,6 +72,13 @@ def main() -> None:
     print(f"\n{len(graded)} submissions, {given.workers} at a time: {seconds:.0f} seconds, ", end="")
     print(f"{60 * len(graded) / seconds:.0f} a minute; processor time {used.ru_utime + used.ru_stime:.0f} seconds")
     print(machine())
+    figures = {
+        "s": seconds,
+        "submissions a minute": 60 * len(graded) / seconds,
+        "s of processor time, all processes": used.ru_utime + used.ru_stime,
+    }
+    what = f"{len(graded)} submissions of notebook {NUMBER}, {given.workers} at a time"
+    write_result("grading of a class", [Row(what=what, unit=unit, ours=(one,)) for unit, one in figures.items()])
 
 
 def _require_the_right_points(graded: list[dict]) -> None:

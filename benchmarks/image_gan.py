@@ -20,13 +20,12 @@ import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from measure import machine
+from measure import Row, machine, write_result
 
 from aigc_course import recipes
 from aigc_course.errors import CourseError
-from aigc_course.files import write_json
 from aigc_course.generators import load_generator
 from aigc_course.recipes.trained_classifier import TrainedClassifier, load_classifier
 
@@ -49,6 +48,15 @@ FIGURES = (
     "copied_share",
 )
 RATIOS = ("frechet_over_floor", "coverage")
+UNITS: dict[str, tuple[str, Literal["ours / peer", "peer / ours", "none"]]] = {
+    "frechet_over_floor": ("Fréchet distance over its floor", "peer / ours"),
+    "coverage": ("coverage", "ours / peer"),
+    "precision": ("precision", "none"),
+    "recall": ("recall", "none"),
+    "class_accuracy": ("class as asked for", "none"),
+    "classes_hit": ("classes hit", "none"),
+    "steps": ("rounds of both players", "none"),
+}
 
 
 def train(preset: str, seed: int, run_dir: Path, *overrides: str) -> recipes.Run:
@@ -122,8 +130,20 @@ def main() -> None:
         raise SystemExit(str(error)) from error
     table(found)
     print(json.dumps(machine()))
-    if arguments.json:
-        write_json(arguments.json, {"machine": machine(), "runs": found, "ratios": ratios_of(found)})
+    title = f"image GANs on CIFAR-10 after {arguments.seconds:,.0f} s of training each: modern against dcgan"
+    write_result(title, rows_of(found), peer="dcgan")
+
+
+def rows_of(found: dict[str, list[dict[str, Any]]]) -> list[Row]:
+    """A row a figure, a value a seed; dcgan draws without classes."""
+    rows = []
+    for name, (unit, ratio) in UNITS.items():
+        ours, peer = (
+            tuple(float(run.get(name, run["metrics"].get(name, math.nan))) for run in found[preset])
+            for preset in ("modern", "dcgan")
+        )
+        rows.append(Row(what=unit, unit="", ours=ours, peer=() if any(map(math.isnan, peer)) else peer, ratio=ratio))
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,18 +1,25 @@
-"""Time several ways of doing one thing side by side: alternating rounds, medians, ratios, the machine beside them."""
+"""Time several ways of doing one thing side by side: alternating rounds, medians, ratios, the machine beside them.
+
+What a script measured is written by `write_result` as a `Result`, from which results.py makes RESULTS.md.
+"""
 
 import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import torch
 
+from aigc_course.config import to_dict
 from aigc_course.files import write_json
 from aigc_course.training.hardware import processor
 
@@ -29,6 +36,49 @@ class Timing:
     def median(self) -> float:
         """Units per second."""
         return statistics.median(self.rates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the figures depend on, besides the code."""
+
+    processor: str
+    cores: int  # of the machine
+    threads: int  # of torch
+    load: float  # how many processes wanted a processor in the last minute, the benchmark among them
+    system: str
+    python: str
+    torch: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What one figure was in each round, or with each seed, of the course's way and, where there is one, the peer's."""
+
+    what: str
+    unit: str  # of the values, as "images/s"
+    ours: tuple[float, ...]
+    peer: tuple[float, ...] = ()
+    ratio: Literal["ours / peer", "peer / ours", "none"] = "none"  # the one that is above 1 where ours is better
+    limit: float | None = None  # the most that ours may be
+
+    def __post_init__(self) -> None:
+        if not self.ours:
+            raise ValueError(f"{self.what!r} has no values in ours")
+        if self.ratio != "none" and len(self.ours) != len(self.peer):
+            raise ValueError(f"{self.what!r} has {len(self.ours)} values in ours and {len(self.peer)} in peer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One run of a benchmark, as --json PATH writes it."""
+
+    script: str  # "generation.py"
+    command: str  # that gave it, with PATH/TO in the place of this machine's folders
+    title: str
+    peer: str = ""  # the peer's name, where all rows have the same
+    machine: Machine
+    rows: tuple[Row, ...]
 
 
 def side_by_side(ways: dict[str, Callable[[], int]], *, rounds: int, unit: str) -> dict[str, Timing]:
@@ -57,7 +107,7 @@ def ratio(fast: Timing, slow: Timing) -> tuple[float, float, float]:
 
 
 def machine() -> dict[str, str | int | float]:
-    """What the figures depend on, besides the code; `load` says how busy the machine was otherwise."""
+    """The fields of `Machine`; the load is unknown (NaN) on Windows."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return {
         "processor": processor(),
@@ -70,17 +120,54 @@ def machine() -> dict[str, str | int | float]:
     }
 
 
-def report(title: str, timings: dict[str, Timing], ratios: dict[str, tuple[float, float, float]]) -> None:
-    """Print a table, and write it as JSON where --json PATH was given."""
+def show(title: str, timings: dict[str, Timing], ratios: dict[str, tuple[float, float, float]]) -> None:
+    """Print a table."""
     print(f"{title}\n{json.dumps(machine())}")
     for timing in timings.values():
         low, high = min(timing.rates), max(timing.rates)
         print(f"  {timing.name:32s} {timing.median:12,.0f} {timing.unit}/s   ({low:,.0f} to {high:,.0f})")
     for name, (median, low, high) in ratios.items():
         print(f"  {name:32s} {median:12.2f} ×   ({low:.2f} to {high:.2f})")
+
+
+def report(title: str, timings: dict[str, Timing], pairs: dict[str, tuple[Timing, Timing]], *, peer: str = "") -> None:
+    """Print all timings and the ratio of each pair (ours, the peer's); the pairs are the rows of the result."""
+    show(title, timings, {name: ratio(*pair) for name, pair in pairs.items()})
+    write_result(title, [rate_row(name, *pair) for name, pair in pairs.items()], peer=peer)
+
+
+def rate_row(what: str, ours: Timing, peer: Timing) -> Row:
+    """Two timings as a row."""
+    return Row(what=what, unit=f"{ours.unit}/s", ours=ours.rates, peer=peer.rates, ratio="ours / peer")
+
+
+def write_result(title: str, rows: list[Row], *, peer: str = "") -> None:
+    """Write a `Result` where --json PATH was given."""
     if path := json_path():
-        values = {"title": title, "machine": machine(), "ratios": ratios}
-        write_json(path, values | {"timings": [asdict(timing) for timing in timings.values()]})
+        found = Result(
+            script=Path(sys.argv[0]).name,
+            command=shown_command(sys.argv),
+            title=title,
+            peer=peer,
+            machine=Machine(**machine()),  # type: ignore[arg-type]
+            rows=tuple(rows),
+        )
+        write_json(path, to_dict(found))
+
+
+def shown_command(arguments: list[str]) -> str:
+    """A command line for others: without --json PATH, and with PATH/TO in the place of this machine's folders.
+
+    >>> shown_command(["benchmarks/serving.py", "writer=/home/me/runs/7", "--json", "build/serving.json"])
+    'python benchmarks/serving.py writer=PATH/TO/7'
+    """
+    shown: list[str] = []
+    for before, argument in pairwise(arguments):
+        if "--json" not in (before, argument.partition("=")[0]):
+            name, equals, value = argument.rpartition("=")
+            absolute = Path(value).is_absolute()
+            shown.append(f"{name}{equals}PATH/TO/{Path(value).name}" if absolute else argument)
+    return shlex.join(["python", f"benchmarks/{Path(arguments[0]).name}", *shown])
 
 
 def json_path() -> Path | None:

@@ -5,7 +5,7 @@ process, one piece after another. Counted are the answers by status; each must b
 seed. Then a server whose queue has two places gets the same load: it may refuse with 429, and what it answers must be
 right. Run it on an idle machine:
 
-    taskset -c 0,1 python benchmarks/serving.py [--requests 200] [--clients 16] [--rounds 3] [RUN ...]
+    taskset -c 0,1 python benchmarks/serving.py [--requests 200] [--clients 16] [--rounds 3] [--json PATH] [RUN ...]
 
 Without runs it serves the newest finished ones, as the command does.
 """
@@ -23,10 +23,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
-from measure import machine
+from measure import Row, machine, write_result
 
 from aigc_course import serving
 
@@ -104,13 +105,24 @@ def check(answers: list[httpx.Response], expected: list[Any]) -> collections.Cou
     return collections.Counter(answer.status_code for answer in answers)
 
 
-def summary(answers: list[httpx.Response], seconds: float) -> str:
+def figures(answers: list[httpx.Response], seconds: float) -> dict[str, float]:
     """Requests/s and how long an answer took."""
     waited = sorted(answer.elapsed.total_seconds() for answer in answers if answer.status_code == 200)
     cuts = statistics.quantiles(waited, n=20, method="inclusive")
+    return {
+        "answered": len(waited),
+        "answered/s": len(waited) / seconds,
+        "p50 in ms": 1000 * statistics.median(waited),
+        "p95 in ms": 1000 * cuts[18],
+        "longest in ms": 1000 * waited[-1],
+    }
+
+
+def summary(found: dict[str, float]) -> str:
+    """The figures as a line."""
     return (
-        f"{len(waited) / seconds:7.1f} answered/s   p50 {1000 * statistics.median(waited):6.0f} ms   "
-        f"p95 {1000 * cuts[18]:6.0f} ms   longest {1000 * waited[-1]:6.0f} ms"
+        f"{found['answered/s']:7.1f} answered/s   p50 {found['p50 in ms']:6.0f} ms   "
+        f"p95 {found['p95 in ms']:6.0f} ms   longest {found['longest in ms']:6.0f} ms"
     )
 
 
@@ -120,11 +132,12 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args()
     models = serving.load_models(serving.named_runs(given.runs) if given.runs else serving.finished_runs())
     asked = requests_of(models, given.requests)
     print(f"{len(asked)} requests from {given.clients} clients to {', '.join(models)}\n{json.dumps(machine())}")
-    ratios = []
+    found, alone_rates = [], []
     with server(given.runs, PLACES) as address:
         for number in range(given.rounds + 1):  # the first one doesn't count
             begin = time.perf_counter()
@@ -133,13 +146,30 @@ def main() -> None:
             answers, seconds = load(address, asked, given.clients)
             counts = dict(check(answers, expected))
             if number:
-                ratios.append(alone / seconds)
-                print(f"round {number}: {counts}  {summary(answers, seconds)}   generators alone {alone:.1f} s")
+                found.append(figures(answers, seconds))
+                alone_rates.append(len(asked) / alone)
+                print(f"round {number}: {counts}  {summary(found[-1])}   generators alone {alone:.1f} s")
+    ratios = [one["answered/s"] / alone_rate for one, alone_rate in zip(found, alone_rates, strict=True)]
     print(f"requests/s to those of the generators alone: {statistics.median(ratios):.2f} × "
           f"({min(ratios):.2f} to {max(ratios):.2f})")  # fmt: skip
     with server(given.runs, FEW_PLACES) as address:
         answers, seconds = load(address, asked, given.clients)
-        print(f"with {FEW_PLACES} places in the queue: {dict(check(answers, expected))}  {summary(answers, seconds)}")
+        counts = dict(check(answers, expected))
+        print(f"with {FEW_PLACES} places in the queue: {counts}  {summary(figures(answers, seconds))}")
+    title = f"{len(asked)} requests from {given.clients} clients to {', '.join(models)}"
+    write_result(title, rows_of(found, alone_rates, counts), peer="generators alone")
+
+
+def rows_of(found: list[dict[str, float]], alone_rates: list[float], counts: dict[int, int]) -> list[Row]:
+    """The figures of each round, and how the short queue answered."""
+    many, few = f"{PLACES} places in the queue", f"{FEW_PLACES} places in the queue"
+    values = {name: tuple(one[name] for one in found) for name in found[0]}
+    rate = values.pop("answered/s")
+    return [
+        Row(what=many, unit="answered/s", ours=rate, peer=tuple(alone_rates), ratio="ours / peer"),
+        *(Row(what=many, unit=name, ours=each) for name, each in values.items()),
+        *(Row(what=few, unit=f"answers of status {status}", ours=(count,)) for status, count in counts.items()),
+    ]
 
 
 if __name__ == "__main__":

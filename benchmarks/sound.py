@@ -18,7 +18,7 @@ from pathlib import Path
 
 import librosa
 import torch
-from measure import Timing, ratio, report, rounds, side_by_side
+from measure import Row, Timing, rate_row, ratio, rounds, show, side_by_side, write_result
 
 from aigc_course import recipes
 from aigc_course.audio import band_filters, invert, log_spectrogram, normalise_peak
@@ -30,6 +30,7 @@ from aigc_course.recipes.trained_vocoder import TrainedVocoder, load_vocoder
 from aigc_course.recipes.vocoder import GRIFFIN_LIM_ITERATIONS
 from aigc_course.training import checkpoint
 
+TITLE = "from spectrograms to sound"
 AT_ONCE, CLIPS, CLIP_SECONDS = 50, 64, 1.0
 MEAN_DB, DEVIATION_DB = -50.0, 15.0  # of the drawn spectrograms, about those of speech
 
@@ -103,7 +104,8 @@ def main() -> None:
     given = parser.parse_known_args()[0]
     vocoder = load_vocoder(given.vocoder)
     tree = checkpoint.load(recipes.checkpoint_path(given.vocoder), only=("config",))
-    for name, value in recipes.evaluate(given.vocoder, given.classifier).items():
+    found = recipes.evaluate(given.vocoder, given.classifier)
+    for name, value in found.items():
         print(f"{name:45s} {value:.4g}")
     timings: dict[str, Timing] = {}
     for ways in (inversion_ways(vocoder, tree["config"]["settings"]["data"]), generation_ways(vocoder)):
@@ -116,7 +118,37 @@ def main() -> None:
     for name, timing in timings.items():
         low, high = min(timing.rates) / 1000, max(timing.rates) / 1000
         ratios[f"{name}, times real time"] = (timing.median / 1000, low, high)
-    report("from spectrograms to sound", timings, ratios)
+    show(TITLE, timings, ratios)
+    write_result(TITLE, quality_rows(found) + speed_rows(timings))
+
+
+def quality_rows(found: dict[str, float]) -> list[Row]:
+    """What is left of the test sounds after the vocoder, and after Griffin-Lim."""
+    names = [name.removeprefix("griffin_lim_") for name in found if name.startswith("griffin_lim_")]
+    return [
+        Row(
+            what="inversion / Griffin-Lim",
+            unit=name.replace("_", " "),
+            ours=(found[f"learned_{name}"],),
+            peer=(found[f"griffin_lim_{name}"],),
+        )
+        for name in names
+        if not name.endswith(("_standard_error", "times_real_time"))
+    ]
+
+
+def speed_rows(timings: dict[str, Timing]) -> list[Row]:
+    """Seconds of sound a second."""
+    seconds = {
+        name: Timing(name=name, unit="s of sound", rates=tuple(rate / 1000 for rate in timing.rates))
+        for name, timing in timings.items()
+    }
+    made = seconds["generation: vocoder"]
+    return [
+        rate_row("inversion / Griffin-Lim", seconds["inversion: learned"], seconds["inversion: Griffin-Lim"]),
+        rate_row("generation / Griffin-Lim, batch", made, seconds["generation: Griffin-Lim, batch"]),
+        rate_row("generation / librosa, one by one", made, seconds["generation: librosa, one by one"]),
+    ]
 
 
 if __name__ == "__main__":

@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import nanogpt
-from measure import json_path, machine, rounds
+from measure import Row, machine, rounds, write_result
 
-from aigc_course.files import write_json
 from aigc_course.training import checkpoint
 
 PEER_TOKENS = 12 * 64  # of one of its steps
@@ -149,8 +148,8 @@ def main() -> None:
                 print(f"round {number + 1}  {name} {ours[name][-1]}", file=sys.stderr)
     values = results(theirs, their_losses, ours)
     print(json.dumps({"machine": machine(), **values}, indent=2))
-    if path := json_path():
-        write_json(path, {"machine": machine(), **values})
+    rows = [row for name, runs in ours.items() for row in rows_of(name, runs, theirs, their_losses)]
+    write_result("training in nanoGPT's CPU setting", rows, peer="nanoGPT")
 
 
 def results(theirs: list[nanogpt.PeerRun], their_losses: list[float], ours: dict[str, list[Ours]]) -> dict[str, Any]:
@@ -177,6 +176,21 @@ def results(theirs: list[nanogpt.PeerRun], their_losses: list[float], ours: dict
             "tokens_a_second_ratio": rate,
         }
     return found
+
+
+def rows_of(name: str, runs: list[Ours], theirs: list[nanogpt.PeerRun], their_losses: list[float]) -> list[Row]:
+    """A way's whole process, loop, loss and tokens/s, each where it can be compared with nanoGPT's."""
+    times = {
+        "s, whole process": (tuple(run.seconds for run in runs), tuple(run.seconds for run in theirs)),
+        "s, loop": tuple(tuple(run.steps * run.step_seconds for run in side) for side in (runs, theirs)),
+    }
+    rows = [Row(what=name, unit=unit, ours=a, peer=b, ratio="peer / ours") for unit, (a, b) in times.items()]
+    losses = tuple(run.loss for run in runs)
+    rows.append(Row(what=name, unit="nats per character", ours=losses, peer=tuple(their_losses)))
+    rates = tuple(run.tokens / run.step_seconds for run in runs)
+    peer_rates = tuple(PEER_TOKENS / run.step_seconds for run in theirs)
+    rate = Row(what=name, unit="tokens/s", ours=rates, peer=peer_rates, ratio="ours / peer")
+    return {"same step": [rate], "quick profile": rows}.get(name, [*rows, rate])
 
 
 def median(values: Iterable[float]) -> float:

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from measure import ratio, report, rounds, side_by_side
+from measure import report, rounds, side_by_side
 
 from aigc_course.data import load_dataset, store
 from aigc_course.models.mlp_vae import MLPVAEConfig
@@ -101,8 +101,8 @@ def main() -> None:
         ways = {PEER: peer(Path(sys.argv[1]), Path(scratch))}
         ways |= {name: ours(*chosen) for name, chosen in WAYS.items()}
         timings = side_by_side(ways, rounds=rounds(5), unit="images")
-    ratios = {f"{name} / peer": ratio(timings[name], timings[PEER]) for name in WAYS}
-    report("Training 784-400-20-400-784 on MNIST", timings, ratios)
+    pairs = {f"{name} / peer": (timings[name], timings[PEER]) for name in WAYS}
+    report("Training 784-400-20-400-784 on MNIST", timings, pairs, peer="pytorch/examples")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ RESULT: dict[str, Any] = {
         {"what": "time", "unit": "nats per character", "ours": [1.874, 1.873, 1.892], "peer": [1.9, 1.9, 1.9]},
     ],
 }
+ROW = RESULT["rows"][0]
 
 
 @pytest.fixture
@@ -105,10 +106,8 @@ def test_hardware_is_a_column_where_the_models_differ_in_it(results: ModuleType,
     (sources["pretrained"] / "other").mkdir()
     (sources["pretrained"] / ".unfinished").mkdir()
     write(sources["pretrained"] / ".unfinished" / "card.json", {})
-    write(
-        sources["pretrained"] / "other" / "card.json",
-        CARD | {"name": "other", "hardware": ["Loom", "Loom 2"], "command": None},
-    )
+    other = CARD | {"name": "other", "hardware": ["Loom", "Loom 2"], "command": None}
+    write(sources["pretrained"] / "other" / "card.json", other)
     text = results.page(**sources)
     assert "All were trained on" not in text
     assert "| licence | trained on |" in text and "| none given | Loom; Loom 2 |" in text
@@ -119,10 +118,10 @@ def test_a_benchmark_is_shown_with_ratios_machine_and_command(results: ModuleTyp
     text = results.page(**sources)
     assert "### Speed of it\n" in text
     assert "|  | unit | ours | the peer | ratio | at most |\n| --- | --- | ---: | ---: | ---: | ---: |\n" in text
-    assert "| rate | images/s | 30 | 20 | 3 × (1 to 4) |  |\n" in text  # pairs 3, 1, 4: not 30 / 20
-    assert "| time | s | 3 | 9 | 3.50 × (2 to 5) | 5 |\n" in text  # the peer's over ours: 5 and 2
-    assert "|  | nats per character | 1.874 (1.873 to 1.892) | 1.90 |  |  |\n" in text
-    machine = "Abacus 3, 1 thread of 2 processors, load 1.3, torch 2.11.0, Python 3.11.7:"
+    assert "| rate | images/s | 30 | 20 | 3 × (1 to 4) |  |\n" in text  # of 3, 1 and 4, not 30 / 20
+    assert "| time | s | 3 | 9 | 3.50 × (2.00 to 5.00) | 5 |\n" in text  # the peer's over ours: 5 and 2
+    assert "|  | nats per character | 1.874 (1.873 to 1.892) | 1.900 |  |  |\n" in text
+    machine = "Medians of up to 3, Abacus 3, 1 thread of 2 processors, load 1.3, torch 2.11.0, Python 3.11.7:"
     assert f"{machine}\n\n```\npython benchmarks/speed.py PATH/TO/peer\n```" in text
 
 
@@ -135,7 +134,7 @@ def test_without_a_peer_there_is_a_column_for_each_unit(results: ModuleType, sou
     write(sources["results"] / "speed.json", RESULT | {"rows": rows})
     text = results.page(**sources)
     assert "|  | ms (at most 100) | coverage |\n" in text
-    assert "| first | 13 (12 to 14.5) |  |\n| second | 20 | 0.500 |\n" in text
+    assert "| first | 13.0 (12.0 to 14.5) |  |\n| second | 20 | 0.5000 |\n" in text
 
 
 def test_benchmarks_without_a_result_are_named(results: ModuleType, sources: dict[str, Path]) -> None:
@@ -194,20 +193,11 @@ def test_a_card_of_another_form_is_refused(results: ModuleType, sources: dict[st
         results.page(**sources)
 
 
-ROW = RESULT["rows"][0]
-
-
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (
-            {"title": "older", "machine": {}, "ratios": {}},
-            r"speed\.json: .*'ratios'.*run benchmarks/speed\.py again, with --json",
-        ),
-        (
-            without(RESULT, "machine"),
-            r"speed\.json: .*lacks.*'machine'.*run benchmarks/speed\.py",
-        ),
+        ({"title": "older", "ratios": {}}, r"speed\.json: .*'ratios'.*run benchmarks/speed\.py again, with --json"),
+        (without(RESULT, "machine"), r"speed\.json: .*lacks.*'machine'.*run benchmarks/speed\.py again"),
         (RESULT | {"rows": [ROW | {"peer": [10]}]}, r"speed\.json: 'rate' has 3 values in ours and 1 in peer"),
         (RESULT | {"rows": [ROW | {"ours": []}]}, r"speed\.json: 'rate' has no values in ours"),
         (RESULT | {"rows": [ROW | {"ratio": "median"}]}, r"speed\.json: .*'median'.*ours / peer"),
@@ -235,7 +225,9 @@ def test_what_a_benchmark_writes_can_be_read(
     measure = importlib.import_module("measure")
     path = sources["results"] / "speed.json"
     peer = str(sources["scripts"] / "peer")
-    monkeypatch.setattr(sys, "argv", ["/somewhere/speed.py", peer, "--json", str(path), "--only", "two words"])
+    monkeypatch.setattr(
+        sys, "argv", ["/somewhere/speed.py", peer, f"one={peer}", "--json", str(path), "--only", "two words"]
+    )
     fast = measure.Timing(name="fast", unit="images", rates=(30.0, 20.0, 80.0))
     slow = measure.Timing(name="slow", unit="images", rates=(10.0, 20.0, 20.0))
     measure.report("speed", {"fast": fast, "slow": slow}, {"fast / slow": (fast, slow)}, peer="slow one")
@@ -243,16 +235,16 @@ def test_what_a_benchmark_writes_can_be_read(
     text = results.page(**sources)
     assert "| images/s | ours | slow one | ratio |" in text
     assert "| fast / slow | 30 | 20 | 3 × (1 to 4) |\n" in text
-    assert "```\npython benchmarks/speed.py PATH/TO/peer --only 'two words'\n```" in text
+    assert "```\npython benchmarks/speed.py PATH/TO/peer one=PATH/TO/peer --only 'two words'\n```" in text
 
 
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
         ((966.4, 850.2, 1010.9), "966 (850 to 1,011)"),
-        ((0.0981, 0.0982), "0.09815 (0.09810 to 0.09820)"),
-        ((0.5,), "0.500"),
-        ((1234.5,), "1,234"),
+        ((0.0981, 0.0982), "0.0982 (0.0981 to 0.0982)"),
+        ((0.5,), "0.5000"),
+        ((4.2, 4.3, 4.2), "4.20 (4.20 to 4.30)"),
         ((0.0,), "0"),
     ],
 )
