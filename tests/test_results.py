@@ -224,10 +224,8 @@ def test_what_a_benchmark_writes_can_be_read(
 ) -> None:
     measure = importlib.import_module("measure")
     path = sources["results"] / "speed.json"
-    peer = str(sources["scripts"] / "peer")
-    monkeypatch.setattr(
-        sys, "argv", ["/somewhere/speed.py", peer, f"one={peer}", "--json", str(path), "--only", "two words"]
-    )
+    arguments = [str(path.parent / "peer"), f"one={path.parent}", "--json", str(path), "--only", "two words"]
+    monkeypatch.setattr(sys, "argv", ["/somewhere/speed.py", *arguments])
     fast = measure.Timing(name="fast", unit="images", rates=(30.0, 20.0, 80.0))
     slow = measure.Timing(name="slow", unit="images", rates=(10.0, 20.0, 20.0))
     measure.report("speed", {"fast": fast, "slow": slow}, {"fast / slow": (fast, slow)}, peer="slow one")
@@ -235,7 +233,7 @@ def test_what_a_benchmark_writes_can_be_read(
     text = results.page(**sources)
     assert "| images/s | ours | slow one | ratio |" in text
     assert "| fast / slow | 30 | 20 | 3 × (1 to 4) |\n" in text
-    assert "```\npython benchmarks/speed.py PATH/TO/peer one=PATH/TO/peer --only 'two words'\n```" in text
+    assert "```\npython benchmarks/speed.py PATH/TO/peer one=PATH/TO/results --only 'two words'\n```" in text
 
 
 @pytest.mark.parametrize(
