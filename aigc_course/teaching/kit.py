@@ -18,7 +18,9 @@ from aigc_course.data import store
 from aigc_course.errors import CourseError, DataError
 from aigc_course.files import atomic_write, nearest_existing
 from aigc_course.paths import course_root, runs_dir
+from aigc_course.recipes.runs import checkpoint_path
 from aigc_course.teaching.lock import locked_for_other_micros
+from aigc_course.training import checkpoint
 
 TOP = "aigc-course"
 WHEEL_BYTES = 3_300_000_000 if sys.platform == "linux" else 900_000_000  # of the lock; CUDA's libraries: Linux only
@@ -50,7 +52,8 @@ class Contents:
 def collect(runs: Sequence[Path] = ()) -> Contents:
     """The checkout's tracked files, every data set that is present, and the folders of the runs that are asked for.
 
-    Raises: DataError outside a git checkout, or for a run that is no folder with a checkpoint.
+    Raises: DataError outside a git checkout, or for a run that is no folder with a checkpoint; CheckpointError for a
+        checkpoint that is damaged.
     """
     root = course_root()
     for run in runs:
@@ -83,9 +86,13 @@ def _tracked(root: Path) -> list[tuple[Path, str]]:
 
 
 def _run_name(run: Path) -> str:
-    """Where a run lies below the folder of runs, such as image-gan/quick-20260102-030405; elsewhere its own name."""
+    """Where a run lies below the folder of runs, such as image-gan/quick-20260102-030405, wherever it is now."""
     place, home = run.resolve(), runs_dir().resolve()
-    return place.relative_to(home).as_posix() if place.is_relative_to(home) else place.name
+    return place.relative_to(home).as_posix() if place.is_relative_to(home) else f"{_recipe(place)}/{place.name}"
+
+
+def _recipe(run: Path) -> str:
+    return str(checkpoint.load(checkpoint_path(run), only=("config",))["config"]["recipe"])
 
 
 def _folder(folder: Path, name: str) -> list[tuple[Path, str]]:

@@ -12,6 +12,7 @@ import pytest
 from aigc_course.errors import CourseError, DataError
 from aigc_course.teaching import kit
 from aigc_course.teaching.lock import locked_for_other_micros
+from aigc_course.training import checkpoint
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
 
@@ -61,6 +62,14 @@ def test_it_holds_the_tracked_files_packages_data_and_runs(checkout, tmp_path):
         text = tar.extractfile("aigc-course/KIT.md").read().decode()
     assert f"python{sysconfig.get_python_version()} bootstrap.py setup" in text
     assert "the data sets mnist, and the trained models gan/quick" in text
+
+
+def test_a_run_from_elsewhere_goes_where_runs_of_its_recipe_are_looked_for(checkout, tmp_path):
+    run = tmp_path / "elsewhere" / "mine"
+    checkpoint.save(run / "last.safetensors", {"config": {"recipe": "image-vae"}})
+    contents = kit.collect([run])
+    assert contents.runs == ("image-vae/mine",)
+    assert (run / "last.safetensors", "runs/image-vae/mine/last.safetensors") in contents.files
 
 
 def test_sizes_are_said_before_the_download(checkout, tmp_path, monkeypatch, capsys):
