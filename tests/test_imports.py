@@ -124,3 +124,9 @@ def test_public_names_come_when_they_are_used() -> None:
         assert getattr(aigc_course, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         aigc_course.trian  # noqa: B018
+
+
+def test_a_dump_is_imported_without_torch():
+    code = "import sys, aigc_course.data.dumps; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False", "its import would take half a gigabyte before it begins"

@@ -5,7 +5,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from aigc_course.data.sets import SPLITS, AudioSet
+from aigc_course.data.sets import AudioSet
+from aigc_course.data.splitting import SPLITS
 from aigc_course.errors import UsageError, unknown
 
 

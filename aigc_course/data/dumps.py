@@ -25,7 +25,7 @@ from aigc_course.data.documents import DocumentWriter, StoredDocuments, open_doc
 from aigc_course.data.dump_lines import SUFFIXES, dump_files, read_lines
 from aigc_course.data.folders import Status, new_folder, problem, read_origin, size_bytes, write_origin
 from aigc_course.data.reddit import DumpRules, read_comment
-from aigc_course.data.splitting import same_text, split_by_name, split_of
+from aigc_course.data.splitting import SPLITS, same_text, split_by_name, split_of
 from aigc_course.errors import DataError, UsageError
 from aigc_course.paths import data_dir
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 FORM = "reddit-comments-1"  # what origin.json says of such a folder
 
-_SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _FEW = 1000  # comments
 _SHOWN = 5  # lines that aren't JSON, by number
@@ -87,7 +86,7 @@ def make_set(name: str, data_filter: DataFilter = "classroom") -> "TextSet":
     facts = read_origin(data_dir() / name)
     removed = Counter({f"at import: {reason}": n for reason, n in facts["counts"].items() if reason != "kept"})
     splits: dict[str, StoredDocuments] = {}
-    for split in _SPLITS:
+    for split in SPLITS:
         digest = "/".join(facts["files"][f"{split}.{suffix}"]["sha256"] for suffix in ("utf8", "ends"))
         splits[split] = open_documents(data_dir() / name / "raw", split, digest)
         if data_filter == "classroom":
@@ -148,9 +147,9 @@ class _Splitter:
     """Writes each comment to its split, with the code that the classroom filter gives it; a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        self.writers = {split: DocumentWriter(folder, split) for split in _SPLITS}
+        self.writers = {split: DocumentWriter(folder, split) for split in SPLITS}
         self._folder, self._stack, self._filter = folder, ExitStack(), classroom_filter()
-        self._codes = {split: bytearray() for split in _SPLITS}
+        self._codes = {split: bytearray() for split in SPLITS}
         self._first: list[str] | None = []  # held back while there are few
 
     def add(self, text: str) -> None:
@@ -173,7 +172,7 @@ class _Splitter:
         if not all(writer.count for writer in self.writers.values()):
             kept = sum(writer.count for writer in self.writers.values())
             raise DataError(
-                f"the {kept} comments that are left differ too little to fill {', '.join(_SPLITS)}; import a larger "
+                f"the {kept} comments that are left differ too little to fill {', '.join(SPLITS)}; import a larger "
                 f"dump or ask for less. What was read: {counts}"
             )
         for split, codes in self._codes.items():

@@ -18,8 +18,8 @@ from torch import Tensor
 from aigc_course.data.archives import entries
 from aigc_course.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, decode_image
 from aigc_course.data.recordings import read_recordings
-from aigc_course.data.sets import SPLITS, AudioSet, ImageSet, TextSet
-from aigc_course.data.splitting import split_of_files
+from aigc_course.data.sets import AudioSet, ImageSet, TextSet
+from aigc_course.data.splitting import SPLITS, split_of_files
 from aigc_course.data.text_files import Documents, text_set
 from aigc_course.errors import DataError, UsageError, unknown
 from aigc_course.files import explain_os_errors

@@ -13,7 +13,8 @@ import torch
 from aigc_course.data.archives import entries
 from aigc_course.data.importing import LOOSE_NAME
 from aigc_course.data.recordings import decode_recording
-from aigc_course.data.sets import SPLITS, AudioSet
+from aigc_course.data.sets import AudioSet
+from aigc_course.data.splitting import SPLITS
 from aigc_course.errors import DataError, UsageError
 
 VERSION = 1  # of the decoded form

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from aigc_course.data.sets import SPLITS, ImageSet
-from aigc_course.data.splitting import require_examples, tenth_of_each_class
+from aigc_course.data.sets import ImageSet
+from aigc_course.data.splitting import SPLITS, require_examples, tenth_of_each_class
 
 
 def with_validation(

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aigc_course.data.splitting import SPLITS
 from aigc_course.errors import DataError, unknown
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -3,11 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aigc_course.data.sets import SPLITS, AudioSet, ImageSet
 from aigc_course.errors import DataError
+
+if TYPE_CHECKING:  # the import of a dump goes without torch, in little memory
+    from aigc_course.data.sets import AudioSet, ImageSet
+
+SPLITS = ("train", "validation", "test")
 
 HELD_OUT_SHARE = 10  # one in ten
 _HELD_OUT = {0: "validation", 1: "test"}  # by the hash's last digit
@@ -72,7 +77,9 @@ def refuse_strays(names: list[str]) -> None:
         raise DataError(f"the folder has splits ({', '.join(sorted(given))}), but {strays[0]} stands in none of them")
 
 
-def require_examples(dataset: ImageSet | AudioSet, kind: str, recipe: str, *, every_class: bool, **fewest: int) -> None:
+def require_examples(
+    dataset: "ImageSet | AudioSet", kind: str, recipe: str, *, every_class: bool, **fewest: int
+) -> None:
     """See that `recipe` has enough to work with: `fewest` examples of each split that is named (train=1, test=2, …).
 
     Args: kind: what one example is called. every_class: whether each class must have a training example.

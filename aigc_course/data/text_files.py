@@ -4,8 +4,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from aigc_course.data.archives import entries
-from aigc_course.data.sets import SPLITS, TextSet
-from aigc_course.data.splitting import HELD_OUT_SHARE, refuse_strays, split_of_files
+from aigc_course.data.sets import TextSet
+from aigc_course.data.splitting import HELD_OUT_SHARE, SPLITS, refuse_strays, split_of_files
 from aigc_course.errors import DataError
 
 Documents = Literal["lines", "files", "whole"]

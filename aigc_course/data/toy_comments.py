@@ -13,7 +13,8 @@ from random import Random
 import numpy as np
 
 from aigc_course.data.grammar import Grammar
-from aigc_course.data.sets import SPLITS, TextSet
+from aigc_course.data.sets import TextSet
+from aigc_course.data.splitting import SPLITS
 from aigc_course.data.toy_comments_rules import comment_rules
 from aigc_course.errors import UsageError
 from aigc_course.metrics.copying import copied_shares
