@@ -20,6 +20,7 @@ LINE, CHARACTERS, FORMULA = 44, 72, 92  # height of a line of text, characters i
 SHORT = 30  # characters of a sentence that doesn't stand alone
 _PART = re.compile(r"## (\d+ · .+)")
 _LABEL = re.compile(r"\*\*(?:Question|Formula|Prediction|Code)\.\*\*\s*")
+_FOLLOWED = re.compile(r"\s*[:;,]\s*\Z")  # what links a formula to text that is not on the slide
 _EXERCISE = re.compile(r"\*\*(Exercise \d+\.\d+)\.?\*\*\s*([★☆]*)\s*(?:\((\d+) min\))?\.?\s*")
 
 
@@ -129,11 +130,8 @@ def _part_slides(part: _Part) -> list[Slide]:
     if not formulas and figures:
         body = question if not asked or _height(question + asked) > 3 * LINE else f"{question}\n\n{asked}"
         return [Slide(title=part.title, body=body, figures=figures, notes=part.text())]
-    body, room = question, ROOM - _height(question)
-    for formula in formulas:
-        if _height(formula) <= room:
-            body, room = f"{body}\n\n{formula}", room - _height(formula)
-    if asked and (not figures or _height(asked) <= room):
+    body = "\n\n".join(filter(None, [question, *_with_leads(formulas, ROOM - _height(question))]))
+    if asked and (not figures or _height(body) + _height(asked) <= ROOM):
         body, asked = f"{body}\n\n{asked}", ""
     slides = [Slide(title=part.title, body=body, notes=before)]
     if figures:
@@ -144,13 +142,10 @@ def _part_slides(part: _Part) -> list[Slide]:
 def _first_figure(part: _Part) -> tuple[int, tuple[bytes, ...]]:
     """The place of the first cell with a figure and its figures, up to three; one that is no live view, if possible."""
     found = [(index, _pngs(cell)) for index, cell in enumerate(part.cells)]
-    plain = [(index, figures) for index, figures in found if figures and _is_figure(part.cells[index])]
-    drawn = plain or [(index, figures) for index, figures in found if figures]
-    return (drawn[0][0], tuple(drawn[0][1][:3])) if drawn else (len(part.cells), ())
-
-
-def _is_figure(cell: NotebookNode) -> bool:
-    return any(output.output_type == "display_data" for output in cell.outputs)
+    drawn = [(index, figures) for index, figures in found if figures]
+    plain = [one for one in drawn if any(o.output_type == "display_data" for o in part.cells[one[0]].outputs)]
+    index, figures = (plain or drawn or [(len(part.cells), [])])[0]
+    return index, tuple(figures[:3])
 
 
 def _pngs(cell: NotebookNode) -> list[bytes]:
@@ -166,9 +161,9 @@ def _labelled(text: str, label: str) -> str:
     paragraph = found[1].replace("\n", " ").strip()
     if "$$" in paragraph or (_height(paragraph) <= 3 * LINE and not paragraph.endswith(":")):
         return paragraph.split("$$")[0].strip()
-    sentences = _sentences(paragraph)
     if paragraph.endswith(":"):  # what it asks about stands below
         return _fitting([paragraph, *_blocks(text[found.end() :])[:1]], ROOM)
+    sentences = _sentences(paragraph)
     return " ".join([sentence for sentence in sentences if sentence.endswith("?")] or sentences[:1])
 
 
@@ -177,8 +172,23 @@ def _sentences(text: str) -> list[str]:
     return re.split(r"(?<=[.?!]) (?=[A-Z$*“\"])", text.strip())
 
 
-def _formulas(text: str) -> Iterator[str]:
-    """Each displayed formula with the sentence that leads to it."""
+def _with_leads(formulas: Sequence[tuple[str, str]], room: int) -> list[str]:
+    """As many formulas as there is room for, and then as many of the sentences that lead to them."""
+    taken = []
+    for lead, formula in formulas:
+        if _height(formula) <= room:
+            room -= _height(formula)
+            taken.append((lead, formula))
+    told = []
+    for lead, formula in taken:
+        fits = _height(lead) <= room
+        room -= _height(lead) if fits else 0
+        told.append(f"{lead}\n\n{formula}".strip() if fits else formula)
+    return told
+
+
+def _formulas(text: str) -> Iterator[tuple[str, str]]:
+    """Each displayed formula after the sentence that leads to it, or "" where that is long and complete."""
     pieces = text.split("$$")
     for before, formula in zip(pieces[::2], pieces[1::2], strict=False):
         paragraph = before.strip().split("\n\n")[-1].replace("\n", " ")
@@ -186,8 +196,9 @@ def _formulas(text: str) -> Iterator[str]:
         sentences = _sentences(_LABEL.split(paragraph)[-1]) if plain else [""]
         # A last sentence such as "Then" says nothing without the one before it.
         lead = " ".join(sentences[-2 if len(sentences[-1]) < SHORT else -1 :])
-        shown = lead if lead.endswith((":", ",")) or _height(lead) <= 2 * LINE else ""
-        yield f"{shown}\n\n$${formula}$$".strip()
+        goes_on = not lead.endswith((".", "?", "!"))  # into the formula, which says little without it
+        shown = lead if goes_on or _height(lead) <= 2 * LINE else ""
+        yield shown, f"$${_FOLLOWED.sub('', formula)}$$"
 
 
 def _exercise(part: _Part) -> Slide | None:

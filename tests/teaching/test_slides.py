@@ -77,6 +77,20 @@ def test_a_part_with_a_formula_has_two_slides_and_its_text_in_the_notes():
     assert second.figures == (base64.b64decode(PIXEL),) and second.notes == "*After it.*"
 
 
+def test_a_sentence_that_goes_on_in_a_formula_comes_along_and_the_formula_ends_where_the_slide_does():
+    long = "and the interval around the mean of these differences " * 3
+    told = f"Told. It is, {long.strip()}\n\n$$a = b :$$\n\nA straight line, {long.strip()}.\n\n$$c .$$"
+    body = deck_of(small(f"## 1 · Part\n\n**Question.** Why?\n\n{told}"))[2].body
+    assert body == f"Why?\n\nIt is, {long.strip()}\n\n$$a = b$$\n\n$$c .$$"
+
+
+def test_formulas_come_before_the_sentences_that_lead_to_them():
+    lead = "Word " * 60 + "gives"
+    formulas = "\n\n".join(f"{lead}\n\n$$x_{i} .$$" for i in range(4))
+    body = deck_of(small(f"## 1 · Part\n\n**Question.** Why?\n\n{formulas}"))[2].body
+    assert [f"$$x_{i} .$$" in body for i in range(4)] == [True] * 4 and body.count("gives") == 0
+
+
 def test_a_part_without_a_formula_has_one_slide():
     part = "## 1 · Part\n\n**Question.** Why?\n\n**Prediction.** What?"
     deck = deck_of(small(part, "draw()", figure=2))
