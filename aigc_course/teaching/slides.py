@@ -173,17 +173,14 @@ def _sentences(text: str) -> list[str]:
 
 
 def _with_leads(formulas: Sequence[tuple[str, str]], room: int) -> list[str]:
-    """As many formulas as there is room for, and then as many of the sentences that lead to them."""
-    taken = []
-    for lead, formula in formulas:
-        if _height(formula) <= room:
-            room -= _height(formula)
-            taken.append((lead, formula))
+    """The formulas that there is room for, each after the sentence that leads to it where that fits too."""
     told = []
-    for lead, formula in taken:
-        fits = _height(lead) <= room
-        room -= _height(lead) if fits else 0
-        told.append(f"{lead}\n\n{formula}".strip() if fits else formula)
+    for lead, formula in formulas:
+        whole = f"{lead}\n\n{formula}".strip()
+        fitting = next((text for text in (whole, formula) if _height(text) <= room), None)
+        if fitting:
+            room -= _height(fitting)
+            told.append(fitting)
     return told
 
 
