@@ -37,7 +37,7 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "text-gpt": ("test_loss", "test_bits_per_byte"),
     "image-gan": ("frechet_over_floor", "coverage", "class_accuracy", "classes_hit"),
     "image-vae": ("negative_elbo_nats", "negative_iwae_*_nats"),
-    "audio-vae": ("class_accuracy", "ceiling_accuracy"),
+    "audio-vae": ("class_accuracy", "inversion_accuracy", "accuracy_over_ceiling"),
     "vocoder": ("*_log_spectral_distance_db", "learned_accuracy", "griffin_lim_accuracy"),
     "image-classifier": ("test_accuracy",),
     "audio-classifier": ("test_accuracy",),
@@ -149,8 +149,10 @@ def _whole_history(source: Path, tree: dict[str, Any]) -> list[dict[str, float]]
 
 
 def _evaluate(tree: dict[str, Any], classifier: GivenClassifier | None) -> dict[str, float]:
+    """What `evaluate` gives, without speeds, which are this machine's and not the model's."""
     recipe = get_recipe(tree["config"]["recipe"])
-    return recipe.evaluate(tree, classifier) if recipe.classifier else recipe.evaluate(tree)
+    found = recipe.evaluate(tree, classifier) if recipe.classifier else recipe.evaluate(tree)
+    return {name: value for name, value in found.items() if not name.endswith("_times_real_time")}
 
 
 def _require_unmoved(recipe: str, before: dict[str, float], after: dict[str, float]) -> None:

@@ -29,7 +29,7 @@ class Pretrained:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """What it reaches on the test split: what `evaluate(name)` gave when it was made."""
+        """What it reaches on the test split: what `evaluate(name)` gave when it was made, without speeds."""
         return self.card["metrics"]
 
     @property
