@@ -10,11 +10,11 @@ from markdown_it import MarkdownIt
 
 from aigc_course import config
 from aigc_course.data.cards import CARDS
-from aigc_course.errors import CheckpointError, UsageError
+from aigc_course.errors import UsageError
 from aigc_course.export.card import markdown_card, write_card
 from aigc_course.export.card_text import consequences, fenced, inline
 from aigc_course.export.retraining import command
-from aigc_course.recipes import get_recipe
+from aigc_course.recipes import get_recipe, train
 from aigc_course.training import checkpoint
 from tests.export import checkpoints
 
@@ -145,14 +145,17 @@ def test_licences_have_their_consequences():
     assert "same licence" in texts["CC BY-SA 4.0"] and "same licence" not in texts["CC BY 4.0"]
 
 
-def test_runs_that_generate_nothing_and_other_endings_are_refused(tmp_path):
-    run = checkpoints.vae(tmp_path)
+def test_another_ending_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"ends in \.md"):
-        write_card(run, tmp_path / "card.txt")
-    tree = checkpoint.load(run)
-    checkpoint.save(run, tree | {"config": tree["config"] | {"recipe": "image-classifier"}})
-    with pytest.raises(CheckpointError, match="generates nothing"):
-        markdown_card(run)
+        write_card(checkpoints.vae(tmp_path), tmp_path / "card.txt")
+
+
+@pytest.mark.parametrize("recipe", ["image-classifier", "audio-classifier", "vocoder"])
+def test_what_generates_nothing_has_a_card_too(recipe, tmp_path):
+    card = markdown_card(train(recipe, profile="smoke", run_dir=tmp_path / "run"))
+    _, tokens = read(card)
+    assert len(headings(tokens)) == 6 and "## Marking what it makes" not in card
+    assert f"aigc-course train {recipe} --profile smoke" in card
 
 
 def test_the_command_line_writes_the_card(tmp_path):

@@ -8,8 +8,9 @@ import torch
 
 import aigc_course as aigc
 from aigc_course import recipes
-from aigc_course.errors import CheckpointError, CourseError
+from aigc_course.errors import CheckpointError, CourseError, UsageError
 from aigc_course.export import shipping
+from aigc_course.export.card import markdown_card
 from aigc_course.recipes.weights import CONFIG, WEIGHTS
 from aigc_course.serving.models import finished_runs
 from aigc_course.training import checkpoint
@@ -70,6 +71,12 @@ def test_the_card_is_of_the_run_and_of_the_weights(shipped, runs):
     text = (shipped.folder / "README.md").read_text(encoding="utf-8")
     for said in (card["files"][WEIGHTS], "float16", f"| {card['metrics']['test_loss']:.4g} |", card["hardware"][0]):
         assert said in text
+
+
+def test_its_card_is_the_one_that_came_with_it(shipped):
+    assert markdown_card("text-gpt") == (shipped.folder / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match="has its metrics already"):
+        markdown_card("text-gpt", {"test_loss": 1.0})
 
 
 def test_a_short_evaluation_gives_what_the_card_holds(shipped):
