@@ -11,7 +11,16 @@ author = "the course's contributors"
 language = "en"
 smartquotes_action = "q"  # -- in a text is an option of a command
 
-extensions = ["myst_nb", "sphinx_copybutton", "mathml", "mermaid", "docstrings", "figure_texts", "signatures"]
+extensions = [
+    "myst_nb",
+    "sphinx_copybutton",
+    "mathml",
+    "mermaid",
+    "docstrings",
+    "figure_texts",
+    "signatures",
+    "chinese",
+]
 exclude_patterns = ["_build", "_ext", "made.md", "made-by-kind.md", "cards.md"]  # made, and included in other pages
 
 html_theme = "pydata_sphinx_theme"

@@ -8,6 +8,7 @@ import pytest
 from aigc_course.paths import course_root
 from aigc_course.teaching.notebook import notebook_files, read_notebook, solutions_dir
 from aigc_course.teaching.site import part_anchors
+from tests.teaching.extensions import site_extension
 
 ROW = re.compile(r"^\| (?P<term>.+?) \| (?P<chinese>.+?) \| (?P<meaning>.+?) \| \[(?P<text>.+?)\]\((?P<link>.+?)\) \|$")
 LINES = (course_root() / "docs" / "glossary.md").read_text(encoding="utf-8").split("\n")
@@ -22,6 +23,21 @@ def parts(name):
     text = "\n".join(cell.source for cell in read_notebook(FILES[name]).cells).lower()
     pieces = re.split(r"^## (?:(\d+) · )?", text, flags=re.MULTILINE)
     return {"": text} | {number: piece for number, piece in zip(pieces[1::2], pieces[2::2], strict=True) if number}
+
+
+@pytest.mark.parametrize(
+    ("html", "marked"),
+    [
+        ("<td><p>生成模型</p></td>", '<td><p><span lang="zh-Hans">生成模型</span></p></td>'),
+        (
+            "S 型函数（sigmoid 函数）",
+            'S <span lang="zh-Hans">型函数（</span>sigmoid <span lang="zh-Hans">函数）</span>',
+        ),
+        ('<a title="损失">loss</a> (σ)', '<a title="损失">loss</a> (σ)'),
+    ],
+)
+def test_chinese_words_say_that_they_are(html, marked):
+    assert site_extension("chinese").marked(html) == marked
 
 
 def test_every_line_of_its_tables_was_understood():
