@@ -39,6 +39,7 @@ def test_what_holds_no_generator_is_named(tmp_path: Path) -> None:
 
 def test_the_newest_finished_run_of_each_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIGC_RUNS", str(tmp_path))
+    monkeypatch.setattr("aigc_course.paths.course_root", lambda: tmp_path)  # where no models came with the course
     with pytest.raises(CheckpointError, match=r"holds no finished run .*aigc-course train text-gpt"):
         finished_runs()
 
