@@ -7,7 +7,7 @@ from typing import Any
 
 from aigc_course import config
 from aigc_course.errors import CourseError
-from aigc_course.recipes import get_recipe
+from aigc_course.recipes import Recipe, get_recipe
 
 
 def command(saved: dict[str, Any]) -> str | None:
@@ -16,18 +16,25 @@ def command(saved: dict[str, Any]) -> str | None:
     Args: saved: the config of a checkpoint.
     """
     recipe = get_recipe(saved["recipe"])
+    ways = [_changes(recipe, preset, saved) for preset in ("", *recipe.presets)]
+    words = min((way for way in ways if way is not None), key=len, default=None)
+    if words is None:
+        return None
+    return shlex.join(["aigc-course", "train", recipe.name, "--profile", saved["profile"], *words])
+
+
+def _changes(recipe: Recipe, preset: str, saved: dict[str, Any]) -> list[str] | None:
+    """The arguments after the profile that give the saved settings, beginning with a preset or ("") without."""
     try:
         start = recipe.profile(saved["profile"])
+        start = recipe.presets[preset](start) if preset else start
         usual, wanted = dict(_leaves(config.to_dict(start))), dict(_leaves(saved["settings"]))
         changed = [f"{name}={_written(value)}" for name, value in wanted.items() if usual.get(name) != value]
         if config.to_dict(config.override(start, changed)) != saved["settings"]:
             return None
     except (CourseError, KeyError):  # settings or a profile that this version lacks, or that only fit together
         return None
-    words = ["aigc-course", "train", recipe.name, "--profile", saved["profile"]]
-    for assignment in changed:
-        words += ["--set", assignment]
-    return shlex.join(words)
+    return [*(["--preset", preset] if preset else []), *(word for change in changed for word in ("--set", change))]
 
 
 def _leaves(settings: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -133,6 +133,13 @@ def test_the_command_gives_the_settings_of_the_checkpoint(changes):
     assert config.override(recipe.profile("quick"), words[6::2]) == settings
 
 
+def test_a_preset_is_named_where_that_is_shorter():
+    recipe = get_recipe("image-vae")
+    settings = config.override(recipe.presets["ladder"](recipe.profile("quick")), ["loop.steps=7"])
+    saved = {"recipe": "image-vae", "profile": "quick", "settings": config.to_dict(settings)}
+    assert command(saved) == "aigc-course train image-vae --profile quick --preset ladder --set loop.steps=7"
+
+
 def test_where_no_command_gives_the_settings_none_is_said():
     settings = config.to_dict(get_recipe("image-vae").profile("quick"))
     assert command({"recipe": "image-vae", "profile": "quick", "settings": settings | {"gone": 1}}) is None
