@@ -108,8 +108,9 @@ def test_set_redraws_once_and_moves_the_live_inputs(line):
 
 def test_a_moved_input_redraws_the_picture_and_the_text(line):
     live = inputs(line)
-    picture = next(w for w in widgets_alive().values() if isinstance(w, ipywidgets.Image))
-    text = next(w for w in widgets_alive().values() if isinstance(w, ipywidgets.HTML))
+    alive = widgets_alive().values()  # other tests' too
+    picture = next(w for w in alive if isinstance(w, ipywidgets.Image) and w.value == line.png)
+    text = next(w for w in alive if isinstance(w, ipywidgets.HTML) and line.title in w.value)
     before = picture.value
     live["height"].value = 0.2
     assert picture.value != before and picture.value == line.png
