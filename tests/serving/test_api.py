@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aigc_course.generators.provenance import read_note
+from tests.serving.stubs import wait_until
 
 ROUTES = {
     "/v1/text": "writer",
