@@ -19,9 +19,9 @@ from aigc_course.export.card_text import (
 )
 from aigc_course.export.retraining import command
 from aigc_course.files import sha256, write_text
-from aigc_course.recipes import Recipe, Run, checkpoint_path, get_recipe, pretrained, pretrained_names
+from aigc_course.recipes import Recipe, Run, checkpoint_path, get_recipe
 from aigc_course.recipes.model_card import OWN_FILES, data_card
-from aigc_course.recipes.pretrained_models import README
+from aigc_course.recipes.pretrained_models import README, model_of_the_course
 from aigc_course.training import checkpoint
 
 _TASKS = {
@@ -72,10 +72,10 @@ def markdown_card(
         gave, if it was called. weights: what is published of the run, in the place of its checkpoint.
     Raises: CheckpointError when there is no checkpoint; UsageError for metrics of a model whose card has its own.
     """
-    if not isinstance(run, Run) and str(run) in pretrained_names() and not Path(run).exists():
+    if not isinstance(run, Run) and (ours := model_of_the_course(run)):
         if metrics:
             raise UsageError(f"the card of {run} has its metrics already; leave them out (no --evaluate)")
-        return (pretrained(str(run)).folder / README).read_text(encoding="utf-8")
+        return (ours.folder / README).read_text(encoding="utf-8")
     path = checkpoint_path(run)
     tree = checkpoint.load(path, only=("config", "model", "step", "seconds", "hardware", "history"))
     recipe = get_recipe(tree["config"].get("recipe", ""))

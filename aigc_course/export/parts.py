@@ -138,7 +138,7 @@ def part_of(tree: dict[str, Any], where: str) -> Part:
 
 
 def player_of(recipe: str) -> str:
-    """What a checkpoint of the recipe calls the module that generates."""
+    """What a checkpoint of the recipe calls the module that is used after training."""
     return "generator" if recipe == "image-gan" else "model"
 
 

@@ -15,12 +15,13 @@ from aigc_course import __version__, config
 from aigc_course.errors import CheckpointError, CourseError
 from aigc_course.export.card import WeightsFile, markdown_card
 from aigc_course.export.card_text import weights_licence
+from aigc_course.export.parts import player_of
 from aigc_course.export.retraining import command
 from aigc_course.files import atomic_folder, sha256, write_json, write_text
 from aigc_course.paths import pretrained_dir
 from aigc_course.recipes import Run, checkpoint_path, get_recipe
 from aigc_course.recipes.image_evaluation import GivenClassifier
-from aigc_course.recipes.model_card import OWN_FILES, data_card
+from aigc_course.recipes.model_card import data_facts
 from aigc_course.recipes.pretrained_models import CARD, HISTORY, README
 from aigc_course.recipes.recipe import weights_of
 from aigc_course.recipes.weights import CONFIG, WEIGHTS, read_weights, write_weights
@@ -100,7 +101,7 @@ def _fill(
 ) -> None:
     """Write all files of a model. Raises: as `ship`."""
     recipe = tree["config"]["recipe"]
-    player = "generator" if recipe == "image-gan" else "model"
+    player = player_of(recipe)
     write_weights(folder, halved(weights_of(tree, player)), tree, player)
     size = (folder / WEIGHTS).stat().st_size
     if size > MOST_BYTES:
@@ -110,8 +111,8 @@ def _fill(
     _require_unmoved(recipe, before, metrics)
     rows = _whole_history(source, tree)
     write_json(folder / HISTORY, rows)
-    known = data_card(tree["config"])
-    licence = weights_licence(known.licence if known else OWN_FILES)
+    data = data_facts(tree["config"])
+    licence = weights_licence(data["licence"])
     weights = WeightsFile(
         name=WEIGHTS, dtype="float16", size_bytes=size, sha256=sha256(folder / WEIGHTS), licence=licence
     )
@@ -126,8 +127,7 @@ def _fill(
         "steps": tree["step"],
         "hardware": tree["hardware"],
         "minutes": rows[-1]["seconds"] / 60,
-        "data": {"name": tree["config"]["data"]["name"]}
-        | ({"title": known.title, "licence": known.licence, "source": known.source} if known else {}),
+        "data": data,
         "class_names": tree["config"]["data"].get("class_names", []),
         "licence": licence,
         "size_bytes": size,

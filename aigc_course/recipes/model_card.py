@@ -30,7 +30,7 @@ def model_card(tree: dict[str, Any], path: Path, metrics: dict[str, float]) -> d
         "steps": tree["step"],
         "batch_size": config["settings"]["loop"]["batch_size"],
         "seed": config["settings"]["loop"]["seed"],
-        "data": _data(config),
+        "data": data_facts(config),
         "class_names": config["data"]["class_names"],
         "test_metrics": metrics,
     }
@@ -45,7 +45,7 @@ def data_card(config: dict[str, Any]) -> Card | None:
     return CARDS.get(name) if config["settings"]["data"] == name else None
 
 
-def _data(config: dict[str, Any]) -> dict[str, Any]:
+def data_facts(config: dict[str, Any]) -> dict[str, Any]:
     """The data set's own card, shortened."""
     card = data_card(config)
     if card is None:

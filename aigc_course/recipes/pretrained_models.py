@@ -11,7 +11,7 @@ from typing import Any
 from aigc_course.errors import CheckpointError
 from aigc_course.files import sha256
 from aigc_course.paths import pretrained_dir
-from aigc_course.recipes.weights import CONFIG, WEIGHTS, read_weights
+from aigc_course.recipes.weights import CONFIG, WEIGHTS
 from aigc_course.training.history import History
 
 CARD, HISTORY, README = "card.json", "history.json", "README.md"
@@ -74,10 +74,17 @@ def pretrained(name: str) -> Pretrained:
     return Pretrained(name=name, folder=folder, card=card)
 
 
-def read_pretrained(name: str) -> tuple[Path, dict[str, Any]]:
-    """Folder, and config, step and model as of a loaded checkpoint. Raises: as `pretrained`."""
-    folder = pretrained(name).folder
-    return folder, read_weights(folder)
+def model_of_the_course(run: str | Path) -> Pretrained | None:
+    """The model that `run` names, or whose folder it is; None for anything else. Raises: as `pretrained`.
+
+    A file or folder of a model's name, where one works, goes before the model.
+    """
+    place = Path(run).expanduser()
+    if not place.exists():
+        return pretrained(str(run)) if str(run) in pretrained_names() else None
+    place = place.resolve()
+    is_ours = place.parent == pretrained_dir().resolve() and place.name in pretrained_names()
+    return pretrained(place.name) if is_ours else None
 
 
 def known_names() -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aigc_course import config
 from aigc_course.errors import CheckpointError, UsageError, unknown
 from aigc_course.paths import pretrained_dir, runs_dir
-from aigc_course.recipes.pretrained_models import known_names, pretrained_names, read_pretrained
+from aigc_course.recipes.pretrained_models import known_names, model_of_the_course
 from aigc_course.recipes.recipe import PROFILES, Job, Recipe
 from aigc_course.recipes.weights import is_weights_folder, read_weights
 from aigc_course.training import History, checkpoint
@@ -149,11 +149,10 @@ def read_run(run: "Run | str | Path") -> tuple[Path, dict[str, Any]]:
     Raises: CheckpointError when there is none, or it is damaged.
     """
     if not isinstance(run, Run):
-        place = Path(run).expanduser()
-        if is_weights_folder(place):
-            return place, read_weights(place)
-        if not place.exists() and str(run) in pretrained_names():
-            return read_pretrained(str(run))
+        ours = model_of_the_course(run)
+        folder = ours.folder if ours else Path(run).expanduser()
+        if is_weights_folder(folder):
+            return folder, read_weights(folder)
     path = checkpoint_path(run)
     return path, checkpoint.load(path, only=("config", "model", "ema", "step"))
 

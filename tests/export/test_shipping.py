@@ -114,7 +114,7 @@ def _change_a_figure(folder):
 )
 def test_files_that_do_not_belong_together_are_refused(shipped, damage, file):
     damage(shipped.folder)
-    for use in (aigc.pretrained, aigc.load_generator, aigc.evaluate):
+    for use in (aigc.pretrained, aigc.load_generator, aigc.evaluate, lambda _: aigc.load_generator(shipped.folder)):
         with pytest.raises(CheckpointError, match=rf"{file} is not the file .*`git checkout"):
             use("text-gpt")
 
