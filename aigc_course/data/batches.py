@@ -248,10 +248,10 @@ class TextWindows:
         return fitting
 
 
-def generator(seed: int, purpose: str, number: int) -> torch.Generator:
-    """A CPU random generator that is a function of its arguments, independent for different ones."""
+def generator(seed: int, purpose: str, number: int, device: str | torch.device = "cpu") -> torch.Generator:
+    """A random generator that is a function of its arguments, independent for different ones."""
     digest = hashlib.blake2b(f"{seed}/{purpose}/{number}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
 def _crop(images: Tensor, pad: int, offsets: Tensor) -> Tensor:

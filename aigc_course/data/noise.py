@@ -14,13 +14,15 @@ class NoiseBatches:
     """A stream with fresh noise in every batch: what a VAE or a GAN draws, without the global generator.
 
     The noise of batch k is drawn for all ranks at once from (seed, name, k) and then cut: so several processes see
-    together what one process would see, and a resumed run sees what the straight run saw.
+    together what one process would see, and a resumed run sees what the straight run saw. Another kind of device
+    draws other numbers.
 
     Args:
         stream: the batches to add to; they must have been cut for the same batch_size, rank and world.
         normal: name -> size of one example's draw from N(0, 1): a length, or a shape.
         batch_size: B, of all ranks together; a multiple of `world`.
         uniform: the same, drawn from [0, 1).
+        device: where it is drawn.
     Raises: UsageError for a wrong batch size, rank or k, a name twice, or a name that the stream's batches have.
     """
 
@@ -34,8 +36,10 @@ class NoiseBatches:
         rank: int = 0,
         world: int = 1,
         uniform: Mapping[str, Size] | None = None,
+        device: str | torch.device = "cpu",
     ) -> None:
         self._stream, self._seed, self._batch_size = stream, seed, batch_size
+        self._device = torch.device(device)
         self._part = _rank_part(batch_size, rank, world)
         self._normal, self._uniform = _shapes(normal), _shapes(uniform or {})
         twice = self._normal.keys() & self._uniform.keys()
@@ -54,7 +58,11 @@ class NoiseBatches:
     def noise(self, k: int) -> Batch:
         """The noise of batch k of this rank alone."""
         drawn = {
-            name: draw((self._batch_size, *shape), generator=generator(self._seed, f"noise/{name}", k))
+            name: draw(
+                (self._batch_size, *shape),
+                generator=generator(self._seed, f"noise/{name}", k, self._device),
+                device=self._device,
+            )
             for draw, shapes in ((torch.randn, self._normal), (torch.rand, self._uniform))
             for name, shape in shapes.items()
         }

@@ -86,7 +86,9 @@ def profile(name: str) -> AudioVAESettings:
     full = dataclasses.replace(
         laptop,
         model=SpectrogramVAEConfig(n_bins=1, max_frames=2, latent_dim=16, width=256),
-        loop=dataclasses.replace(laptop.loop, steps=5000, batch_size=64, evaluate_every=500, ema_decay=0.999),
+        loop=dataclasses.replace(
+            laptop.loop, steps=5000, batch_size=64, evaluate_every=500, ema_decay=0.999, cuda_graphs=True
+        ),
         learning_rate=1e-3,
     )
     small = smoke(

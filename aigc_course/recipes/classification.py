@@ -65,7 +65,7 @@ def nesterov_sgd(model: nn.Module, settings: Descent) -> torch.optim.SGD:
     weights = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True)
+    return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True, fused=True)
 
 
 def validation_metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:

@@ -99,10 +99,19 @@ def profile(name: str) -> ImageGANSettings:
         dataclasses.replace(
             laptop,
             model=dataclasses.replace(laptop.model, latent_dim=128, width=128),
-            residual=ResidualGANConfig(latent_dim=128, width=64),
-            loop=dataclasses.replace(laptop.loop, steps=30000, batch_size=128, evaluate_every=750),
-            generator_learning_rate=1e-3,
-            discriminator_learning_rate=1e-3,
+            residual=ResidualGANConfig(latent_dim=64, width=64, blocks=2, stem_stride=2),
+            loop=dataclasses.replace(
+                laptop.loop,
+                steps=25_000,
+                batch_size=256,
+                warmup_steps=500,
+                evaluate_every=1250,
+                checkpoint_every=2500,
+                ema_decay=0.9995,
+                cuda_graphs=True,
+            ),
+            generator_learning_rate=5e-4,
+            discriminator_learning_rate=5e-4,
             evaluation_samples=10000,
         )
     )

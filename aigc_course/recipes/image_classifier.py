@@ -1,6 +1,7 @@
 """`image-classifier`: a residual network that names what an image shows; its features carry the metrics of images."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from aigc_course.data.batches import ImageBatches
 from aigc_course.data.image_splits import require_images
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
+from aigc_course.models.augmentation import augment, require_policy
 from aigc_course.models.image_classifier import ImageClassifier, ImageClassifierConfig
 from aigc_course.recipes.classification import (
     held_out_metrics,
@@ -43,9 +45,11 @@ class ImageClassifierSettings:
     label_smoothing: float = 0.1  # share of the probability that the target spreads evenly over all classes
     flip: bool = False  # show the images mirrored half of the time; not where left and right make a class
     pad: int = 0  # pixels that the images are moved by at most, along each axis
+    augment: tuple[str, ...] = ()  # more random changes of training images, as `models.augmentation` names them
 
     def __post_init__(self) -> None:
         require_descent(self)
+        require_policy(self.augment)
         if self.pad < 0:
             raise ValueError(f"pad is {self.pad}, but must be at least 0")
 
@@ -70,25 +74,33 @@ def profile(name: str) -> ImageClassifierSettings:
     )
     full = dataclasses.replace(
         laptop,
-        model=ImageClassifierConfig(width=128, feature_dim=384, depth=2),
+        model=ImageClassifierConfig(width=96, feature_dim=320, depth=2),
         loop=dataclasses.replace(
-            laptop.loop, steps=3000, batch_size=512, warmup_steps=600, evaluate_every=300, ema_decay=0.99
+            laptop.loop,
+            steps=7000,
+            batch_size=512,
+            warmup_steps=1400,
+            evaluate_every=700,
+            checkpoint_every=3500,
+            ema_decay=0.99,
+            cuda_graphs=True,
         ),
         learning_rate=0.2,
         pad=4,
+        augment=("cutout",),
     )
     small = smoke(quick, model=ImageClassifierConfig(width=4, feature_dim=8), flip=True, pad=1)
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
 
 
 def classifier_step(
-    model: nn.Module, batch: dict[str, Tensor], *, label_smoothing: float
+    model: nn.Module, batch: dict[str, Tensor], *, label_smoothing: float, policy: Sequence[str] = ()
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Cross-entropy against smoothed labels, in nats per image.
+    """Cross-entropy against smoothed labels, in nats per image, after the augmentation `policy`.
 
     The batch holds images (B, C, H, W) in [-1, 1] and labels (B,).
     """
-    return smoothed_loss(model(batch["images"]), batch["labels"], label_smoothing)
+    return smoothed_loss(model(augment(batch["images"], policy)), batch["labels"], label_smoothing)
 
 
 def train(job: Job) -> Session:
@@ -114,7 +126,7 @@ def train_on(dataset: ImageSet, job: Job) -> Session:
         model,
         nesterov_sgd(model, settings),
         training_batches(settings, dataset, runtime),
-        partial(classifier_step, label_smoothing=settings.label_smoothing),
+        partial(classifier_step, label_smoothing=settings.label_smoothing, policy=settings.augment),
         settings=loop,
         runtime=runtime,
         run_dir=job.run_dir,

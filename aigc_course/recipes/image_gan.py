@@ -43,7 +43,7 @@ def train(job: Job) -> Session:
     judging = runtime.prepare(_channels_last(discriminator_of(model_config)))
     rates = (settings.generator_learning_rate, settings.discriminator_learning_rate)
     adam_g, adam_d = (
-        torch.optim.Adam(player.parameters(), lr=rate, betas=(settings.beta1, settings.beta2))
+        torch.optim.Adam(player.parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True)
         for player, rate in zip((drawing, judging), rates, strict=True)
     )
     lapse = _timelapse(job, runtime, model_config, dataset)
@@ -117,8 +117,10 @@ def training_batches(
         rank=rank,
         world=world,
         flip=settings.flip,
+        device=runtime.device,
     )
-    return NoiseBatches(stream, {"z": config.latent_dim}, size, seed=seed, rank=rank, world=world)
+    z = {"z": config.latent_dim}
+    return NoiseBatches(stream, z, size, seed=seed, rank=rank, world=world, device=runtime.device)
 
 
 def fitting_model(settings: ImageGANSettings, dataset: ImageSet) -> NetworkConfig:

@@ -100,9 +100,10 @@ def training_batches(
         rank=rank,
         world=world,
         value_range=(0.0, 1.0),
+        device=runtime.device,
     )
     normal, uniform = {"noise": config.latent_dim}, {"thresholds": dataset.image_shape}
-    return NoiseBatches(stream, normal, size, seed=seed, rank=rank, world=world, uniform=uniform)
+    return NoiseBatches(stream, normal, size, seed=seed, rank=rank, world=world, uniform=uniform, device=runtime.device)
 
 
 def fitting_model(settings: ImageVAESettings, dataset: ImageSet) -> NetworkConfig:

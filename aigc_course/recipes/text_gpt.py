@@ -72,9 +72,10 @@ def profile(name: str) -> TextGPTSettings:
     )
     full = dataclasses.replace(  # for a GPU; not tried on one yet
         laptop,
-        bpe_vocab_size=4096,
-        model=dataclasses.replace(laptop.model, context_length=128, d_model=512, n_layers=8, dropout=0.3),
-        loop=dataclasses.replace(laptop.loop, steps=2000, batch_size=128, warmup_steps=100, evaluate_every=100),
+        model=dataclasses.replace(laptop.model, d_model=320, n_layers=5, dropout=0.2),
+        loop=dataclasses.replace(
+            laptop.loop, steps=3000, batch_size=128, warmup_steps=100, evaluate_every=250, checkpoint_every=1000
+        ),
     )
     return {
         "smoke": smoke(quick, evaluation_documents=20, evaluation_samples=20),

@@ -96,7 +96,9 @@ def profile(name: str) -> VocoderSettings:
     full = dataclasses.replace(
         laptop,
         model=VocoderConfig(width=192, depth=6),
-        loop=dataclasses.replace(laptop.loop, steps=40_000, batch_size=64, evaluate_every=2000, ema_decay=0.999),
+        loop=dataclasses.replace(
+            laptop.loop, steps=12_000, batch_size=64, evaluate_every=1000, ema_decay=0.999, cuda_graphs=True
+        ),
     )
     small = smoke(quick, model=VocoderConfig(width=8, depth=1, rounds=1), validation_sounds=10)
     return {"smoke": small, "quick": quick, "laptop": laptop, "full": full}[name]
@@ -138,7 +140,7 @@ def train(job: Job) -> Session:
     step = partial(vocoder_step, spectrogram=spectrogram)
     return fit(
         model,
-        torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01),
+        torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True),
         segments,
         step,
         settings=loop,

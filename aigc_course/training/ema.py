@@ -22,11 +22,13 @@ class EMA:
     def update(self, model: nn.Module, step: int) -> None:
         """Move the average toward the model's weights after optimizer step `step` (0-based)."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
+        floats: list[tuple[torch.Tensor, torch.Tensor]] = []
         for name, tensor in _tensors(model):
             if tensor.is_floating_point():
-                self.average[name].lerp_(tensor.detach(), weight)
+                floats.append((self.average[name], tensor.detach()))
             else:
                 self.average[name].copy_(tensor)
+        torch._foreach_lerp_([average for average, _ in floats], [tensor for _, tensor in floats], weight)
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:

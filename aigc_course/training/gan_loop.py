@@ -70,27 +70,32 @@ def fit_gan(
         title=title,
     )
     clip = settings.grad_clip
+
+    def play(several: list[Batch]) -> dict[str, torch.Tensor]:
+        judged = []
+        for batch in several:
+            with runtime.autocast():
+                fakes = draw(generator, batch)
+                loss_d, metrics_d = discriminator_step(discriminator, batch, fakes.detach())
+            norm_d = runtime.step(loss_d, discriminator, discriminator_optimizer, clip=clip)
+            judged.append({"discriminator_loss": loss_d, **metrics_d, "discriminator_grad_norm": norm_d})
+
+        discriminator.requires_grad_(False)
+        with runtime.autocast():
+            loss_g, metrics_g = generator_step(runtime.unwrap(discriminator), several[-1], fakes)
+        norm_g = runtime.step(loss_g, generator, generator_optimizer, clip=clip)
+        discriminator.requires_grad_(True)
+
+        drawn = {"generator_loss": loss_g, **metrics_g, "generator_grad_norm": norm_g}
+        return runtime.means(*judged) | runtime.means(drawn)
+
     with session:
+        play_fast = runtime.recorded(play, [generator_optimizer, discriminator_optimizer])
         for step in session.steps():
             learning_rate = set_learning_rate(generator_optimizer, step, settings)
             set_learning_rate(discriminator_optimizer, step, settings)
-            judged = []
-            for k in range(n_dis * step, n_dis * (step + 1)):
-                batch = runtime.to_device(batches[k])
-                with runtime.autocast():
-                    fakes = draw(generator, batch)
-                    loss_d, metrics_d = discriminator_step(discriminator, batch, fakes.detach())
-                norm_d = runtime.step(loss_d, discriminator, discriminator_optimizer, clip=clip)
-                judged.append({"discriminator_loss": loss_d, **metrics_d, "discriminator_grad_norm": norm_d})
-
-            discriminator.requires_grad_(False)
-            with runtime.autocast():
-                loss_g, metrics_g = generator_step(runtime.unwrap(discriminator), batch, fakes)
-            norm_g = runtime.step(loss_g, generator, generator_optimizer, clip=clip)
-            discriminator.requires_grad_(True)
-
-            drawn = {"generator_loss": loss_g, **metrics_g, "generator_grad_norm": norm_g}
-            values = runtime.means(*judged) | runtime.means(drawn)
-            grad_norm = values["discriminator_grad_norm"] + norm_g  # not finite when any step's was not
+            values = play_fast([runtime.to_device(batches[k]) for k in range(n_dis * step, n_dis * (step + 1))])
+            # Not finite when any step's was not.
+            grad_norm = values["discriminator_grad_norm"] + values["generator_grad_norm"]
             session.finish_step(values | {"learning_rate": learning_rate}, grad_norm)
     return session

@@ -29,8 +29,9 @@ class History:
     def flush(self, step: int, seconds: float) -> dict[str, float]:
         """Average what was added since the last row into a new row and return it."""
         means: dict[str, float] = {}
-        for name in {key: None for values in self._pending for key in values}:
-            column = [float(values[name]) for values in self._pending if name in values]
+        pending = self._numbers()
+        for name in {key: None for values in pending for key in values}:
+            column = [values[name] for values in pending if name in values]
             means[name] = sum(column) / len(column)
         self._pending.clear()
         return self.append(step, seconds, means)
@@ -63,10 +64,19 @@ class History:
 
     def state_dict(self) -> dict:
         """Everything needed to go on, averages in progress included."""
-        pending = [{k: float(v) for k, v in values.items()} for values in self._pending]
-        return {"rows": self.rows, "pending": pending}
+        return {"rows": self.rows, "pending": self._numbers()}
+
+    def _numbers(self) -> list[dict[str, float]]:
+        """What is pending; what lies on a GPU is read at once, because each look waits for it."""
+        far = [v.float().reshape(()) for row in self._pending for v in row.values() if _is_far(v)]  # type: ignore[union-attr]
+        read = iter(torch.stack(far).tolist() if far else [])
+        return [{k: next(read) if _is_far(v) else float(v) for k, v in row.items()} for row in self._pending]
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from `state_dict()`."""
         self.rows = [dict(row) for row in state["rows"]]
         self._pending = [dict(values) for values in state["pending"]]
+
+
+def _is_far(value: torch.Tensor | float) -> bool:
+    return isinstance(value, torch.Tensor) and value.device.type != "cpu"

@@ -64,18 +64,23 @@ def fit(
         on_log=on_log,
         title=title,
     )
+
+    def descend(batch: list[Batch]) -> dict[str, torch.Tensor]:
+        optimizer.zero_grad(set_to_none=True)
+        measured = []
+        for part in runtime.parts(batch[0], settings.accumulate, model):
+            with runtime.autocast():
+                loss, metrics = step_fn(model, part)
+            (loss / settings.accumulate).backward()
+            measured.append({"loss": loss, **metrics})
+        values = runtime.means(*measured)
+        return values | {"grad_norm": runtime.update(values["loss"], model, optimizer, clip=settings.grad_clip)}
+
     with session:
+        descend_fast = runtime.recorded(descend, [optimizer])
         for step in session.steps():
             learning_rate = set_learning_rate(optimizer, step, settings)
-            batch = runtime.to_device(batches[step])
-            optimizer.zero_grad(set_to_none=True)
-            measured = []
-            for part in runtime.parts(batch, settings.accumulate, model):
-                with runtime.autocast():
-                    loss, metrics = step_fn(model, part)
-                (loss / settings.accumulate).backward()
-                measured.append({"loss": loss, **metrics})
-            values = runtime.means(*measured)
-            grad_norm = runtime.update(values["loss"], model, optimizer, clip=settings.grad_clip)
+            values = descend_fast([runtime.to_device(batches[step])])
+            grad_norm = values.pop("grad_norm")
             session.finish_step(values | {"learning_rate": learning_rate}, grad_norm)
     return session

@@ -6,7 +6,7 @@ for a laptop, a GPU and a cluster. All of it is torch's own engine: autocast, Di
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from aigc_course.errors import UsageError
+from aigc_course.training.recording import RecordedStep, Step
 from aigc_course.training.settings import LoopSettings
 
 
@@ -43,6 +44,8 @@ class Runtime:
             _require_compiler(self.device)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
+            torch.backends.cudnn.benchmark = True  # training's batches have one size: worth a search for the fastest
+        self.cuda_graphs = settings.cuda_graphs and self.device.type == "cuda" and self.world == 1
         if self.world > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
 
@@ -92,7 +95,13 @@ class Runtime:
 
     def to_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A batch on this run's device; no copy when it is there already."""
+        if self.device.type == "cuda":  # from pinned memory, else the host would wait for all that the GPU has to do
+            batch = {name: t.pin_memory() if t.device.type == "cpu" else t for name, t in batch.items()}
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def recorded(self, step: Step, optimizers: Sequence[torch.optim.Optimizer]) -> Step:
+        """The step as a CUDA graph where the settings say so and one GPU does the work, else as it is."""
+        return RecordedStep(step, optimizers) if self.cuda_graphs else step
 
     def parts(self, batch: dict[str, torch.Tensor], count: int, model: nn.Module) -> Iterator[dict[str, torch.Tensor]]:
         """The batch in `count` equal parts; several processes exchange gradients in the last part's backward pass."""
@@ -119,18 +128,21 @@ class Runtime:
         """Clipping of the gradients to the global norm `clip` (0: none), then the optimizer's step.
 
         Returns: the gradient norm before clipping, a scalar. When it or the loss is not finite, the weights stay as
-        they were.
+        they were, and the scalar isn't finite either.
         """
         parameters = [p for p in model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])  # type: ignore[misc]
         if hasattr(norm, "full_tensor"):
             norm = norm.full_tensor()
-        if not torch.isfinite(norm + loss.detach()):
-            return norm + loss.detach()
+        told = norm + 0 * loss.detach()
+        if self.device.type == "cuda" and getattr(optimizer, "_step_supports_amp_scaling", False):
+            optimizer.found_inf = (~torch.isfinite(told)).float()  # type: ignore[attr-defined]  # read on the GPU
+        elif not torch.isfinite(told):
+            return told
         if clip > 0:
             torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         optimizer.step()
-        return norm
+        return told
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
         """The average of a scalar over all processes."""

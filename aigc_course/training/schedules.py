@@ -31,5 +31,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Loo
     factor = learning_rate_factor(step, settings)
     for group in optimizer.param_groups:
         group.setdefault("peak_lr", group["lr"])
-        group["lr"] = group["peak_lr"] * factor
-    return optimizer.param_groups[0]["lr"]
+        if isinstance(group["lr"], torch.Tensor):  # that a recorded step reads
+            group["lr"].fill_(group["peak_lr"] * factor)
+        else:
+            group["lr"] = group["peak_lr"] * factor
+    return optimizer.param_groups[0]["peak_lr"] * factor

@@ -58,6 +58,8 @@ class Session:
         self.ema = EMA(self._main_model, self.settings.ema_decay) if self.settings.ema_decay else None
         self._stack = ExitStack()
         self._saved_at = -1
+        # Steps whose numbers were not looked at yet.
+        self._unchecked: list[tuple[int, dict[str, torch.Tensor | float], torch.Tensor]] = []
 
     @property
     def _main_model(self) -> nn.Module:
@@ -89,11 +91,13 @@ class Session:
     def finish_step(self, values: Mapping[str, torch.Tensor | float], grad_norm: torch.Tensor) -> None:
         """Record one step's scalars, then average, log, evaluate and save as the settings say.
 
-        Raises: TrainingError when the loss or the gradient is not finite (the step was not taken).
+        Raises: TrainingError when the loss or the gradient is not finite (the step was not taken). On a GPU that is
+            looked at when something is logged, evaluated or saved: a look at every step would keep it waiting.
         """
         values = {name: v.detach() if isinstance(v, torch.Tensor) else v for name, v in values.items()}
-        if not torch.isfinite(grad_norm):
-            raise TrainingError(self._explain_divergence(values))
+        self._unchecked.append((self.step, values, grad_norm))
+        if self.runtime.device.type != "cuda":
+            self._require_finite()
         if self.ema:
             self.ema.update(self._main_model, self.step)
         self.history.add({**values, "grad_norm": grad_norm})
@@ -101,11 +105,18 @@ class Session:
         self.interrupted = self.runtime.any(self._stop.requested)
         self._bar.update()
         last = self.step == self.settings.steps
-        if _due(self.step, self.settings.log_every) or last:
+        logs = _due(self.step, self.settings.log_every) or last
+        evaluates = self.evaluate is not None and (_due(self.step, self.settings.evaluate_every) or last)
+        saves = self.run_dir is not None and (
+            _due(self.step, self.settings.checkpoint_every) or last or self.interrupted
+        )
+        if logs or evaluates or saves:
+            self._require_finite()
+        if logs:
             self._log()
-        if self.evaluate and (_due(self.step, self.settings.evaluate_every) or last):
+        if evaluates:
             self._evaluate()
-        if self.run_dir is not None and (_due(self.step, self.settings.checkpoint_every) or last or self.interrupted):
+        if saves:
             self.save()
 
     @property
@@ -206,14 +217,22 @@ class Session:
         self.hardware = list(dict.fromkeys([*tree.get("hardware", []), *self.hardware]))
         state.restore_rng(tree["rng"], self.runtime, self.settings.seed + self.step)
 
-    def _explain_divergence(self, values: Mapping[str, torch.Tensor | float]) -> str:
+    def _require_finite(self) -> None:
+        """Raise TrainingError for the first step since the last look whose loss or gradient was not finite."""
+        steps, self._unchecked = self._unchecked, []
+        finite = torch.stack([torch.isfinite(norm) for _, _, norm in steps]).tolist() if steps else []
+        if not all(finite):
+            step, values, _ = steps[finite.index(False)]
+            raise TrainingError(self._explain_divergence(step, values))
+
+    def _explain_divergence(self, step: int, values: Mapping[str, torch.Tensor | float]) -> str:
         losses = ", ".join(f"{name} {float(v):.4g}" for name, v in values.items() if "loss" in name)
         if self.run_dir is not None and (self.run_dir / LAST).exists():
             kept = f"The last good checkpoint is {self.run_dir / LAST}"
         else:
             kept = "No checkpoint had been written yet"
         return (
-            f"step {self.step}: the loss or its gradient is not finite ({losses}); the step was not taken. {kept}. "
+            f"step {step}: the loss or its gradient is not finite ({losses}); the step was not taken. {kept}. "
             "Usual causes: a learning rate that is too high (try a half), no gradient clipping (grad_clip=1), or "
             "data that holds NaN or infinity."
         )

@@ -26,6 +26,7 @@ class LoopSettings:
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # "auto": bf16 where the processor has it
     compile: bool = False  # fuse operations by torch.compile: a minute at the start, faster steps after it
+    cuda_graphs: bool = False  # on one GPU, record a step once and replay it: nothing waits for Python
     strategy: Literal["ddp", "fsdp"] = "ddp"  # how several processes share the work
 
     def __post_init__(self) -> None:

@@ -37,10 +37,21 @@ def load_average(average: dict[str, torch.Tensor], saved: dict[str, torch.Tensor
 
 def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, runtime: Runtime) -> dict[str, Any]:
     """The optimizer's moments and settings, gathered from every process when sharded."""
-    tree = optimizer.state_dict()
+    tree = _as_given(optimizer.state_dict())
     if not _is_sharded(runtime.unwrap(model)):
         return tree
     return {**tree, "state": {k: full(v) for k, v in tree["state"].items()}}
+
+
+def _as_given(tree: dict[str, Any]) -> dict[str, Any]:
+    """The state with learning rates as numbers and nothing recorded: a CUDA graph is of this sitting alone."""
+    if "optimizers" in tree:
+        return {"optimizers": [_as_given(part) for part in tree["optimizers"]]}
+    changed = [
+        {**group, "lr": float(group["lr"])} | ({"capturable": False} if "capturable" in group else {})
+        for group in tree["param_groups"]
+    ]
+    return {**tree, "param_groups": changed}
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tree: dict[str, Any], runtime: Runtime) -> None:
