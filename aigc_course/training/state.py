@@ -64,6 +64,16 @@ def load_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, tree: dic
         }
         tree = {**tree, "state": shard}
     optimizer.load_state_dict(tree)
+    for one in getattr(optimizer, "optimizers", [optimizer]):
+        for weight, entries in one.state.items():
+            entries.update({name: _laid_out_as(weight, tensor) for name, tensor in entries.items()})
+
+
+def _laid_out_as(weight: torch.Tensor, value: Any) -> Any:
+    """An average of the gradients in the weight's memory format, which fused optimizers take for granted."""
+    if not isinstance(value, torch.Tensor) or value.shape != weight.shape or value.stride() == weight.stride():
+        return value
+    return torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def rng_state(runtime: Runtime) -> dict[str, Any]:
