@@ -21,8 +21,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="A method: dcgan, sngan or modern for image-gan; mlp, conv or ladder for image-vae; "
-            "complex for audio-vae; spectrum for waveform-vae."
+            help="A method: dcgan, sngan or modern for image-gan; mlp, conv, ladder or conv-ladder for "
+            "image-vae; complex for audio-vae; spectrum for waveform-vae."
         ),
     ] = None,
     data: Annotated[

@@ -2,6 +2,7 @@
 
 from aigc_course.models.audio_vae import SpectrogramVAE, SpectrogramVAEConfig, SpectrogramVAEOutput
 from aigc_course.models.autoencoder import Autoencoder, AutoencoderConfig
+from aigc_course.models.conv_ladder_vae import ConvLadderVAE, ConvLadderVAEConfig
 from aigc_course.models.gan import Discriminator, GANConfig, Generator
 from aigc_course.models.gpt import GPT, GPTConfig, KVCache
 from aigc_course.models.gpt2_file import load_gpt2
@@ -37,6 +38,8 @@ __all__ = [
     "LadderVAE",
     "LadderVAEConfig",
     "LadderVAEOutput",
+    "ConvLadderVAE",
+    "ConvLadderVAEConfig",
     "SpectrogramVAE",
     "SpectrogramVAEConfig",
     "SpectrogramVAEOutput",

@@ -37,8 +37,8 @@ def posteriors(model: nn.Module, images: Tensor, labels: Tensor | None = None) -
     So `model.decode(z, labels)` takes such z from N(0, I), also where a layer's prior depends on the layers above. Of
     those the mean is taken.
 
-    Args: model: ConvVAE, MLPVAE or LadderVAE in eval mode. images: (N, C, H, W) in [0, 1]. labels: (N,) int64, where
-        the model is conditional.
+    Args: model: ConvVAE, MLPVAE, LadderVAE or ConvLadderVAE in eval mode. images: (N, C, H, W) in [0, 1]. labels: (N,)
+        int64, where the model is conditional.
     Returns: mu, logvar, each (N, latent_dim), float32 on the CPU.
     Raises: UsageError if a shape is wrong, or labels are missing or out of place.
     """

@@ -26,6 +26,7 @@ from aigc_course.data.noise import NoiseBatches
 from aigc_course.data.sets import ImageSet
 from aigc_course.errors import UsageError
 from aigc_course.metrics.likelihood import mean_and_standard_error, two_phase_mean
+from aigc_course.models.conv_ladder_vae import ConvLadderVAE, ConvLadderVAEConfig
 from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig
 from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
 from aigc_course.models.vae import ConvVAE, ImageVAEConfig, VAEConfig
@@ -47,7 +48,7 @@ from aigc_course.recipes.vae_likelihood import (
 from aigc_course.recipes.vae_settings import PRESETS, ImageVAESettings, NetworkConfig, profile
 from aigc_course.training import Runtime, Session, fit
 
-AnyVAE = ConvVAE | MLPVAE | LadderVAE
+AnyVAE = ConvVAE | MLPVAE | LadderVAE | ConvLadderVAE
 
 
 def train(job: Job) -> Session:
@@ -129,6 +130,8 @@ def network_of(config: NetworkConfig) -> AnyVAE:
     """A new network of the architecture that the settings are for."""
     if isinstance(config, LadderVAEConfig):
         return LadderVAE(config)
+    if isinstance(config, ConvLadderVAEConfig):
+        return ConvLadderVAE(config)
     return MLPVAE(config) if isinstance(config, MLPVAEConfig) else ConvVAE(config)
 
 
@@ -150,8 +153,13 @@ def sample_images(
 def rebuild(tree: dict[str, Any]) -> AnyVAE:
     """The model of a loaded checkpoint, without its weights."""
     architecture = tree["config"]["settings"].get("architecture", "conv")  # older checkpoints know no other
-    kind: type = {"conv": VAEConfig, "mlp": MLPVAEConfig, "ladder": LadderVAEConfig}[architecture]
-    return network_of(from_dict(kind, tree["config"]["model"]))
+    kinds: dict[str, type] = {
+        "conv": VAEConfig,
+        "mlp": MLPVAEConfig,
+        "ladder": LadderVAEConfig,
+        "conv-ladder": ConvLadderVAEConfig,
+    }
+    return network_of(from_dict(kinds[architecture], tree["config"]["model"]))
 
 
 def evaluate(tree: dict[str, Any], given: GivenClassifier | None = None) -> dict[str, float]:

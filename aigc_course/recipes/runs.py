@@ -72,8 +72,7 @@ def train(
         recipe: a name of `RECIPES`, as "text-gpt", "image-gan", "image-vae" or "audio-vae".
         profile: "quick" (embedded data, a minute), "laptop", "full" or "smoke"; None: `AIGC_PROFILE`, else "quick".
         preset: a method by name, put into the profile's settings; for image-gan "dcgan", "sngan" or "modern", for
-            image-vae "mlp", "conv" or "ladder", for audio-vae "complex", for
-            waveform-vae "spectrum".
+            image-vae "mlp", "conv", "ladder" or "conv-ladder", for audio-vae "complex", for waveform-vae "spectrum".
         data: another data set than the profile's: a name or a folder.
         overrides: settings to change, as "loop.steps=500".
         resume: go on from the last checkpoint in `run_dir`, or in the recipe's newest run, with the run's own settings.

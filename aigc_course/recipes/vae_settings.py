@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aigc_course.models.conv_ladder_vae import ConvLadderVAEConfig
 from aigc_course.models.ladder_vae import LadderVAEConfig
 from aigc_course.models.likelihoods import Likelihood, LikelihoodName, likelihood
 from aigc_course.models.mlp_vae import MLPVAEConfig
@@ -12,7 +13,8 @@ from aigc_course.models.vae import VAEConfig
 from aigc_course.recipes.recipe import smoke
 from aigc_course.training import LoopSettings
 
-NetworkConfig = VAEConfig | MLPVAEConfig | LadderVAEConfig
+NetworkConfig = VAEConfig | MLPVAEConfig | LadderVAEConfig | ConvLadderVAEConfig
+Architecture = Literal["conv", "mlp", "ladder", "conv-ladder"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,10 +23,11 @@ class ImageVAESettings:
 
     data: str = "digits"  # an image data set, or a folder of images, all square
     conditional: bool = True  # on the class; likelihoods in papers are of unconditional models
-    architecture: Literal["conv", "mlp", "ladder"] = "conv"
+    architecture: Architecture = "conv"
     model: VAEConfig = field(default_factory=VAEConfig)  # of "conv"; channels, image_size, n_classes, outputs: data's
     mlp: MLPVAEConfig = field(default_factory=MLPVAEConfig)  # of "mlp", the same
     ladder: LadderVAEConfig = field(default_factory=LadderVAEConfig)  # of "ladder", the same
+    conv_ladder: ConvLadderVAEConfig = field(default_factory=ConvLadderVAEConfig)  # of "conv-ladder", the same
     likelihood: LikelihoodName = "binomial"  # "bernoulli-…": of images binarised anew in each batch, or once
     points_per_pixel: int = 1  # n of "binomial": 1 makes pixels black or white
     loop: LoopSettings = field(default_factory=LoopSettings)
@@ -57,9 +60,13 @@ class ImageVAESettings:
     @property
     def network(self) -> NetworkConfig:
         """The size of the architecture that was chosen."""
-        if self.architecture == "conv":
-            return self.model
-        return self.mlp if self.architecture == "mlp" else self.ladder
+        networks: dict[Architecture, NetworkConfig] = {
+            "conv": self.model,
+            "mlp": self.mlp,
+            "ladder": self.ladder,
+            "conv-ladder": self.conv_ladder,
+        }
+        return networks[self.architecture]
 
     @property
     def pixels(self) -> Likelihood:
@@ -73,6 +80,7 @@ def profile(name: str) -> ImageVAESettings:
         model=VAEConfig(image_size=8, latent_dim=8, width=32),
         mlp=MLPVAEConfig(image_size=8, latent_dim=8, hidden=(256, 256)),
         ladder=LadderVAEConfig(image_size=8, latent_dims=(4, 4, 8), width=128),
+        conv_ladder=ConvLadderVAEConfig(image_size=8, top_dim=4, coarse_maps=(2,), fine_maps=(1,), width=16),
         points_per_pixel=4,
         loop=LoopSettings(
             steps=1000, batch_size=64, warmup_steps=50, decay="cosine", log_every=50, evaluate_every=250, ema_decay=0.99
@@ -97,6 +105,7 @@ def profile(name: str) -> ImageVAESettings:
         model=VAEConfig(latent_dim=32, width=64),
         mlp=MLPVAEConfig(hidden=(1024, 1024)),
         ladder=LadderVAEConfig(width=1024),
+        conv_ladder=ConvLadderVAEConfig(width=64, blocks=2),
         loop=dataclasses.replace(laptop.loop, steps=40000, evaluate_every=2000),
         learning_rate=1e-3,
     )
@@ -105,6 +114,7 @@ def profile(name: str) -> ImageVAESettings:
         model=VAEConfig(image_size=8, latent_dim=4, width=8),
         mlp=MLPVAEConfig(image_size=8, latent_dim=4, hidden=(16,)),
         ladder=LadderVAEConfig(image_size=8, latent_dims=(2, 2, 2), width=16),
+        conv_ladder=ConvLadderVAEConfig(image_size=8, top_dim=2, coarse_maps=(1,), fine_maps=(1,), width=4),
         validation_images=20,
         evaluation_samples=20,
         importance_samples=10,
@@ -114,11 +124,7 @@ def profile(name: str) -> ImageVAESettings:
 
 
 def _measured(
-    settings: ImageVAESettings,
-    architecture: Literal["conv", "mlp", "ladder"],
-    *,
-    batch_size: int,
-    free_nats: float = 0.0,
+    settings: ImageVAESettings, architecture: Architecture, *, batch_size: int, free_nats: float = 0.0
 ) -> ImageVAESettings:
     """What figures for MNIST are of: an unconditional model of images that are binarised anew in each batch."""
     return dataclasses.replace(
@@ -157,5 +163,15 @@ def ladder(settings: ImageVAESettings) -> ImageVAESettings:
     return _measured(settings, "ladder", batch_size=300, free_nats=0.5)
 
 
-PRESETS: dict[str, Callable[[ImageVAESettings], ImageVAESettings]] = {"mlp": mlp, "conv": conv, "ladder": ladder}
+def conv_ladder(settings: ImageVAESettings) -> ImageVAESettings:
+    """A latent vector and below it layers of latent feature maps (Vahdat & Kautz 2020, Child 2021), for likelihoods."""
+    return _measured(settings, "conv-ladder", batch_size=256, free_nats=0.5)
+
+
+PRESETS: dict[str, Callable[[ImageVAESettings], ImageVAESettings]] = {
+    "mlp": mlp,
+    "conv": conv,
+    "ladder": ladder,
+    "conv-ladder": conv_ladder,
+}
 """By name: a network and what its likelihood is of, put into a profile's settings, whose data and steps stay."""

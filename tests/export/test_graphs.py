@@ -11,6 +11,7 @@ import torch
 from aigc_course.errors import CheckpointError, CourseError, UsageError
 from aigc_course.export import OnnxModel, export_model, graphs
 from aigc_course.export.parts import part_of
+from aigc_course.models.conv_ladder_vae import ConvLadderVAEConfig
 from aigc_course.models.gan import GANConfig
 from aigc_course.models.ladder_vae import LadderVAEConfig
 from aigc_course.models.mlp_vae import MLPVAEConfig
@@ -37,6 +38,11 @@ MODELS = {
     "ladder vae": lambda folder: checkpoints.vae(
         folder, LadderVAEConfig(image_size=8, latent_dims=(2, 3), width=8, n_classes=10), "ladder"
     ),
+    "conv ladder vae": lambda folder: checkpoints.vae(
+        folder,
+        ConvLadderVAEConfig(image_size=8, top_dim=2, coarse_maps=(2,), fine_maps=(1,), width=4, n_classes=10),
+        "conv-ladder",
+    ),
     "spectrogram vae with speakers": lambda folder: checkpoints.audio_vae(folder, ["ann", "bob"]),
     "waveform vae": lambda folder: checkpoints.waveform_vae(folder),
 }
@@ -54,7 +60,7 @@ def expected(part, inputs):
     return dict(zip(part.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
 
-FAST = ("modern gpt", "ladder vae", "spectrogram vae with speakers")  # the others are `slow`
+FAST = ("modern gpt", "ladder vae", "conv ladder vae", "spectrogram vae with speakers")  # the others are `slow`
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in FAST else pytest.mark.slow) for n in MODELS])

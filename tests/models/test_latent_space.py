@@ -5,6 +5,7 @@ import torch
 
 from aigc_course.errors import UsageError
 from aigc_course.losses.variational import kl_standard_normal
+from aigc_course.models.conv_ladder_vae import ConvLadderVAE, ConvLadderVAEConfig
 from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig
 from aigc_course.models.latent_space import Posteriors, posteriors
 from aigc_course.models.vae import ConvVAE, VAEConfig
@@ -35,10 +36,18 @@ def test_of_one_layer_they_are_what_the_encoder_says(images):
     assert found.kl_nats().sum().item() == pytest.approx(mean_kl, rel=1e-4)
 
 
-def test_of_several_layers_the_decoder_gives_back_what_the_model_reconstructs(images):
-    model = shaken(LadderVAE(LadderVAEConfig(image_size=8, latent_dims=(2, 3), width=16)))
+@pytest.mark.parametrize(
+    "model",
+    [
+        LadderVAE(LadderVAEConfig(image_size=8, latent_dims=(2, 3), width=16)),
+        ConvLadderVAE(ConvLadderVAEConfig(image_size=8, top_dim=2, coarse_maps=(1,), fine_maps=(1,), width=4)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_of_several_layers_the_decoder_gives_back_what_the_model_reconstructs(model, images):
+    shaken(model)
     found = posteriors(model, images)
-    output = model(images, noise=torch.zeros(300, 5))
+    output = model(images, noise=torch.zeros(300, model.config.latent_dim))
     torch.testing.assert_close(model.decode(found.mu), output.logits, rtol=1e-3, atol=1e-3)
     kl = torch.stack([layer.kl().mean() for layer in output.layers]).sum().item()
     assert found.kl_nats().sum().item() == pytest.approx(kl, rel=1e-4)
