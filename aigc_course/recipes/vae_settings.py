@@ -106,7 +106,9 @@ def profile(name: str) -> ImageVAESettings:
         mlp=MLPVAEConfig(hidden=(1024, 1024)),
         ladder=LadderVAEConfig(width=1024),
         conv_ladder=ConvLadderVAEConfig(width=64, blocks=2),
-        loop=dataclasses.replace(laptop.loop, steps=40000, evaluate_every=2000),
+        loop=dataclasses.replace(
+            laptop.loop, steps=40000, evaluate_every=2000, checkpoint_every=4000, cuda_graphs=True
+        ),
         learning_rate=1e-3,
     )
     small = smoke(
