@@ -265,7 +265,8 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", default=RECIPES)
     parser.add_argument("--profile", default="full")
     parser.add_argument("--steps", type=int, default=120)
-    given, _ = parser.parse_known_args()
+    parser.add_argument("--json", help="also write the results to this file")  # `write_result` does
+    given = parser.parse_args()
     device = Runtime(job(given.recipes[0], "smoke").settings.loop).device
     peak = matrix_peak(device)
     print(f"matrix product: {2 * peak / 1e12:.1f} TFLOP/s")

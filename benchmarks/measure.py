@@ -49,6 +49,7 @@ class Machine:
     system: str
     python: str
     torch: str
+    gpu: str = ""  # of a benchmark that runs on one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,7 @@ def machine() -> dict[str, str | int | float]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
     }
 
 

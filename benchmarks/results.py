@@ -229,7 +229,8 @@ def _count(result: Result) -> str:
 def _words(machine: Machine) -> str:
     threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''} of {machine.cores} processors"
     load = "" if math.isnan(machine.load) else f"load {machine.load:.1f}, "
-    return f"{machine.processor}, {threads}, {load}torch {machine.torch}, Python {machine.python}:"
+    gpu = f"{machine.gpu}, its host " if machine.gpu else ""
+    return f"{gpu}{machine.processor}, {threads}, {load}torch {machine.torch}, Python {machine.python}:"
 
 
 def _limit(row: Row) -> str:

@@ -99,7 +99,7 @@ def profile(name: str) -> ImageGANSettings:
         dataclasses.replace(
             laptop,
             model=dataclasses.replace(laptop.model, latent_dim=128, width=128),
-            residual=ResidualGANConfig(latent_dim=64, width=64, blocks=2, stem_stride=2),
+            residual=ResidualGANConfig(latent_dim=64, width=64, stem_stride=2),
             loop=dataclasses.replace(
                 laptop.loop,
                 steps=25_000,
@@ -107,11 +107,12 @@ def profile(name: str) -> ImageGANSettings:
                 warmup_steps=500,
                 evaluate_every=1250,
                 checkpoint_every=2500,
+                grad_clip=5.0,
                 ema_decay=0.9995,
                 cuda_graphs=True,
             ),
-            generator_learning_rate=5e-4,
-            discriminator_learning_rate=5e-4,
+            generator_learning_rate=2.5e-4,
+            discriminator_learning_rate=2.5e-4,
             evaluation_samples=10000,
         )
     )

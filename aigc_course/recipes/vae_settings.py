@@ -105,7 +105,7 @@ def profile(name: str) -> ImageVAESettings:
         model=VAEConfig(latent_dim=32, width=64),
         mlp=MLPVAEConfig(hidden=(1024, 1024)),
         ladder=LadderVAEConfig(width=1024),
-        conv_ladder=ConvLadderVAEConfig(width=64, blocks=2),
+        conv_ladder=ConvLadderVAEConfig(coarse_maps=(4,) * 5, fine_maps=(2,) * 3, width=64, blocks=2),
         loop=dataclasses.replace(
             laptop.loop, steps=40000, evaluate_every=2000, checkpoint_every=4000, cuda_graphs=True
         ),
