@@ -34,7 +34,7 @@ class ConvLadderVAEConfig:
     top_dim: int = 16  # length of the top layer's z
     coarse_maps: tuple[int, ...] = (4, 4, 4)  # z's feature maps at a quarter of the side, for each layer, top first
     fine_maps: tuple[int, ...] = (1, 1)  # the same at half the side, below them
-    width: int = 32  # feature maps of the state at half the side; twice as many at a quarter, half as many at the whole
+    width: int = 24  # feature maps of the state at half the side; twice as many at a quarter, half as many at the whole
     blocks: int = 1  # residual blocks at each of the two sizes on the way up
     n_classes: int = 0  # 0: unconditional
     outputs: int = 1  # numbers that the decoder gives for each pixel and channel; the likelihood says how many

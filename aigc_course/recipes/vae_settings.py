@@ -89,7 +89,6 @@ def profile(name: str) -> ImageVAESettings:
     laptop = ImageVAESettings(
         data="mnist",
         model=VAEConfig(latent_dim=32, width=32),
-        conv_ladder=ConvLadderVAEConfig(width=24),
         loop=LoopSettings(
             steps=15000,
             batch_size=128,
