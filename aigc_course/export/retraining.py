@@ -13,7 +13,7 @@ from aigc_course.recipes import Recipe, get_recipe
 def command(saved: dict[str, Any]) -> str | None:
     """`aigc-course train …` for a POSIX shell; None where no command of this version gives the same settings.
 
-    Args: saved: the config of a checkpoint.
+    Args: saved: the config of a checkpoint; settings that came after it have their defaults.
     """
     recipe = get_recipe(saved["recipe"])
     ways = [_changes(recipe, preset, saved) for preset in ("", *recipe.presets)]
@@ -30,7 +30,7 @@ def _changes(recipe: Recipe, preset: str, saved: dict[str, Any]) -> list[str] | 
         start = recipe.presets[preset](start) if preset else start
         usual, wanted = dict(_leaves(config.to_dict(start))), dict(_leaves(saved["settings"]))
         changed = [f"{name}={_written(value)}" for name, value in wanted.items() if usual.get(name) != value]
-        if config.to_dict(config.override(start, changed)) != saved["settings"]:
+        if config.override(start, changed) != config.from_dict(recipe.settings_type, saved["settings"]):
             return None
     except (CourseError, KeyError):  # settings or a profile that this version lacks, or that only fit together
         return None

@@ -31,10 +31,10 @@ class ConvLadderVAEConfig:
 
     channels: int = 1  # of the images: 1 grey, 3 colour
     image_size: int = 28  # side of the square images in pixels, at least 4
-    top_dim: int = 32  # length of the top layer's z
+    top_dim: int = 16  # length of the top layer's z
     coarse_maps: tuple[int, ...] = (4, 4, 4)  # z's feature maps at a quarter of the side, for each layer, top first
     fine_maps: tuple[int, ...] = (1, 1)  # the same at half the side, below them
-    width: int = 32  # feature maps of the state at half the side; twice as many at a quarter, half as many at the whole
+    width: int = 24  # feature maps of the state at half the side; twice as many at a quarter, half as many at the whole
     blocks: int = 1  # residual blocks at each of the two sizes on the way up
     n_classes: int = 0  # 0: unconditional
     outputs: int = 1  # numbers that the decoder gives for each pixel and channel; the likelihood says how many
@@ -211,7 +211,8 @@ class ConvLadderVAE(nn.Module):
             if isinstance(module, ConvBlock):
                 nn.init.zeros_(module.outer.weight)
         for step in chain(self._coarse_steps, self._fine_steps):
-            initialise_small(step.to_prior)
+            # Until its posterior learns, z is noise: a layer whose noise is loud would be shut out.
+            initialise_small(step.to_prior, step.from_z)
             nn.init.zeros_(step.to_difference.weight)
 
 

@@ -140,6 +140,16 @@ def test_a_preset_is_named_where_that_is_shorter():
     assert command(saved) == "aigc-course train image-vae --profile quick --preset ladder --set loop.steps=7"
 
 
+def test_settings_that_came_after_the_checkpoint_have_their_defaults():
+    settings = config.to_dict(get_recipe("image-vae").profile("laptop"))
+    of = {"recipe": "image-vae", "profile": "laptop"}
+    older = {name: value for name, value in settings.items() if name != "conv_ladder"}
+    assert command({**of, "settings": older}) == "aigc-course train image-vae --profile laptop"
+    quick = config.to_dict(get_recipe("image-vae").profile("quick"))  # whose conv_ladder is another
+    del quick["conv_ladder"]
+    assert command({**of, "profile": "quick", "settings": quick}) is None
+
+
 def test_where_no_command_gives_the_settings_none_is_said():
     settings = config.to_dict(get_recipe("image-vae").profile("quick"))
     assert command({"recipe": "image-vae", "profile": "quick", "settings": settings | {"gone": 1}}) is None

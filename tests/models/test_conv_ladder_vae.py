@@ -28,7 +28,7 @@ def test_shapes_and_layers_of_any_size(image_size):
     output = ConvLadderVAE(config)(torch.rand(2, 3, image_size, image_size))
     assert output.logits.shape == (2, 6, image_size, image_size)
     quarter = math.ceil(image_size / 4)
-    sizes = (32, 2 * quarter**2, 4 * quarter**2)
+    sizes = (16, 2 * quarter**2, 4 * quarter**2)
     assert tuple(layer.z.shape[1] for layer in output.layers) == config.latent_dims == sizes
     assert config.latent_dim == sum(sizes)
 
