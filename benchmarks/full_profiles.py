@@ -274,7 +274,7 @@ def main() -> None:
     for name in given.recipes:
         rows += measured(name, given.profile, given.steps, device, peak)
         sys.stdout.flush()
-    write_result(f"steps of the profiles `{given.profile}`", rows, peer="textbook loop")
+        write_result(f"steps of the profiles `{given.profile}`", rows, peer="textbook loop")  # lest a later one fail
 
 
 if __name__ == "__main__":

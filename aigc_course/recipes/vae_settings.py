@@ -107,7 +107,7 @@ def profile(name: str) -> ImageVAESettings:
         ladder=LadderVAEConfig(width=1024),
         conv_ladder=ConvLadderVAEConfig(coarse_maps=(4,) * 5, fine_maps=(2,) * 3, width=64, blocks=2),
         loop=dataclasses.replace(
-            laptop.loop, steps=40000, evaluate_every=2000, checkpoint_every=4000, cuda_graphs=True
+            laptop.loop, steps=40000, evaluate_every=2000, checkpoint_every=4000, compile=True, cuda_graphs=True
         ),
         learning_rate=1e-3,
     )
@@ -167,7 +167,9 @@ def ladder(settings: ImageVAESettings) -> ImageVAESettings:
 
 def conv_ladder(settings: ImageVAESettings) -> ImageVAESettings:
     """A latent vector and below it layers of latent feature maps (Vahdat & Kautz 2020, Child 2021), for likelihoods."""
-    return _measured(settings, "conv-ladder", batch_size=256, free_nats=0.5)
+    measured = _measured(settings, "conv-ladder", batch_size=256, free_nats=0.5)
+    loop = dataclasses.replace(measured.loop, grad_clip=200.0, ema_decay=0.9995)
+    return dataclasses.replace(measured, loop=loop, learning_rate=2e-3)
 
 
 PRESETS: dict[str, Callable[[ImageVAESettings], ImageVAESettings]] = {
