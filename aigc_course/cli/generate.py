@@ -50,8 +50,6 @@ def generate(
     if isinstance(generator, generators.TextGenerator):
         result, suffix = _text(generator, options | of_text), ".txt"
     elif isinstance(generator, generators.ImageGenerator):
-        if "temperature" in options:
-            raise UsageError("an image model takes no --temperature")
         result, suffix = _made(generator.generate_images, "num_images", options, "images"), ".png"
     else:
         result, suffix = _made(generator.generate_audio, "num_samples", options | of_sound, "sound"), ".wav"

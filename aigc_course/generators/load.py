@@ -75,20 +75,20 @@ def _text_gpt(tree: dict[str, Any], where: str) -> TextGenerator:
 
 def _image_gan(tree: dict[str, Any], where: str) -> ImageGenerator:
     model = _ready(image_gan.rebuild(tree), tree, where, "generator")
-    data = tree["config"]["data"]
+    data, temperature = tree["config"]["data"], tree["config"]["settings"].get("temperature", 1.0)
 
-    def draw(labels: torch.Tensor | None, count: int, seed: int) -> torch.Tensor:
-        images = image_gan.sample_images(model, labels, seed, num_images=count)  # in [-1, 1]
+    def draw(labels: torch.Tensor | None, count: int, seed: int, temperature: float) -> torch.Tensor:
+        images = image_gan.sample_images(model, labels, seed, num_images=count, temperature=temperature)  # in [-1, 1]
         return image_gan.crop_to(images, data["image_size"]) / 2 + 0.5
 
-    return ImageGenerator(draw, data["class_names"] if model.config.n_classes else ())
+    return ImageGenerator(draw, data["class_names"] if model.config.n_classes else (), temperature)
 
 
 def _image_vae(tree: dict[str, Any], where: str) -> ImageGenerator:
     model = _ready(image_vae.rebuild(tree), tree, where)
 
-    def draw(labels: torch.Tensor | None, count: int, seed: int) -> torch.Tensor:
-        return image_vae.sample_images(model, labels, seed, num_images=count)
+    def draw(labels: torch.Tensor | None, count: int, seed: int, temperature: float) -> torch.Tensor:
+        return image_vae.sample_images(model, labels, seed, num_images=count, temperature=temperature)
 
     return ImageGenerator(draw, tree["config"]["data"]["class_names"] if model.config.n_classes else ())
 

@@ -157,15 +157,19 @@ class TextGenerator:
 class ImageGenerator:
     """Paints images with a trained GAN or VAE.
 
-    `draw(labels, count, seed)` is the model: labels (count,) or None -> (count, C, H, W) in [0, 1].
+    `draw(labels, count, seed, temperature)` is the model: labels (count,) or None -> (count, C, H, W) in [0, 1].
+    `temperature` is the one that it was measured with.
     """
 
     made_by = UNNAMED
 
     def __init__(
-        self, draw: Callable[[torch.Tensor | None, int, int], torch.Tensor], class_names: Sequence[str]
+        self,
+        draw: Callable[[torch.Tensor | None, int, int, float], torch.Tensor],
+        class_names: Sequence[str],
+        temperature: float = 1.0,
     ) -> None:
-        self._draw, self.class_names = draw, tuple(class_names)
+        self._draw, self.class_names, self.temperature = draw, tuple(class_names), temperature
 
     def generate_images(
         self,
@@ -173,18 +177,22 @@ class ImageGenerator:
         *,
         label: Label | Sequence[Label] | None = None,
         seed: int | None = None,
+        temperature: float | None = None,
     ) -> GeneratedImages:
         """Make `num_images` images.
 
         Args:
             label: a class by name or number for all, or one for each image; None takes the classes in turn.
             seed: the same seed gives the same images; None new ones each time.
+            temperature: scale of the latent noise; below 1 gives more typical images and fewer kinds of them, 1 those
+                that the model was trained for. None: `self.temperature`.
 
         Raises: UsageError for a value that is not allowed, or a label where the model is not conditional.
         """
         require_count("num_images", num_images, MOST_IMAGES)
         labels = choose_labels(label, num_images, self.class_names)
-        images = self._draw(labels, num_images, seed_of(seed))
+        chosen = self.temperature if temperature is None else temperature
+        images = self._draw(labels, num_images, seed_of(seed), chosen)
         captions = [self.class_names[i] for i in labels] if labels is not None else [""] * num_images
         return GeneratedImages(images, captions, made_by=self.made_by)
 

@@ -33,6 +33,7 @@ class ImageGANSettings:
     penalty_share: float = 1.0  # of a batch's images, those that the penalty is measured on
     augment: tuple[str, ...] = ()  # changes that real and generated images go through before the discriminator
     flip: bool = False  # show the images mirrored half of the time
+    temperature: float = 1.0  # of z where images are drawn from the finished model: below 1 they are more typical
     evaluation_samples: int = 1000  # drawn by `evaluate`
 
     def __post_init__(self) -> None:
@@ -42,8 +43,9 @@ class ImageGANSettings:
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 0 and below 1")
-        if self.gradient_penalty < 0:
-            raise ValueError(f"gradient_penalty is {self.gradient_penalty}, but must be at least 0")
+        for name in ("gradient_penalty", "temperature"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 0")
         if not 0 < self.penalty_share <= 1:
             raise ValueError(f"penalty_share is {self.penalty_share}, but must be above 0 and at most 1")
         for name in ("n_dis", "evaluation_samples"):
@@ -113,6 +115,7 @@ def profile(name: str) -> ImageGANSettings:
             ),
             generator_learning_rate=2.5e-4,
             discriminator_learning_rate=2.5e-4,
+            temperature=0.8,
             evaluation_samples=10000,
         )
     )

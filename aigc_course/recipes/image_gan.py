@@ -157,17 +157,22 @@ def crop_to(images: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def sample_images(
-    model: AnyGenerator, labels: torch.Tensor | None, seed: int, *, num_images: int | None = None
+    model: AnyGenerator,
+    labels: torch.Tensor | None,
+    seed: int,
+    *,
+    num_images: int | None = None,
+    temperature: float = 1.0,
 ) -> torch.Tensor:
-    """Draw z from N(0, I) and make an image of each.
+    """Draw z from N(0, temperature² I) and make an image of each.
 
     Args: labels: (B,) int64, one image each; None for an unconditional model. seed: the same seed gives the same
-        images. num_images: how many, without labels.
+        images. num_images: how many, without labels. temperature: below 1 gives more typical images.
     Returns: (B, C, image_size, image_size) float32 on the CPU, in [-1, 1]; padding is still there.
-    Raises: UsageError when the labels don't fit the model, or nobody says how many images.
+    Raises: UsageError when the labels don't fit the model, nobody says how many images, or the temperature is negative.
     """
     device = next(model.parameters()).device
-    return images_from_prior(model, model.config.latent_dim, device, labels, seed, num_images)
+    return images_from_prior(model, model.config.latent_dim, device, labels, seed, num_images, temperature)
 
 
 def rebuild(tree: dict[str, Any]) -> AnyGenerator:
@@ -180,7 +185,8 @@ def rebuild(tree: dict[str, Any]) -> AnyGenerator:
 def evaluate(tree: dict[str, Any], given: GivenClassifier | None = None) -> dict[str, float]:
     """What the oracle of toy-shapes says of generated images, and what they are worth by a classifier: `image_quality`.
 
-    Both count classes; on toy-shapes `classes_hit` and `largest_class_share` are the oracle's, of valid images alone.
+    They are drawn with the settings' temperature. Both count classes; on toy-shapes `classes_hit` and
+    `largest_class_share` are the oracle's, of valid images alone.
 
     Raises: UsageError when there is neither an oracle nor a classifier, or one of other images.
     """
@@ -194,7 +200,8 @@ def evaluate(tree: dict[str, Any], given: GivenClassifier | None = None) -> dict
     model.load_state_dict(weights_of(tree, "generator"))
     asked = torch.arange(settings.evaluation_samples) % len(dataset.class_names)
     labels = asked if model.config.n_classes else None
-    padded = sample_images(model.to(device).eval(), labels, settings.loop.seed, num_images=len(asked))
+    model, seed = model.to(device).eval(), settings.loop.seed
+    padded = sample_images(model, labels, seed, num_images=len(asked), temperature=settings.temperature)
     images = crop_to(padded, dataset.image_shape[-1])
     grades = _grades(images, labels, dataset) if has_oracle else {}
     quality = image_quality(images, labels, dataset, classifier) if classifier else {}

@@ -136,17 +136,23 @@ def network_of(config: NetworkConfig) -> AnyVAE:
 
 
 def sample_images(
-    model: AnyVAE, labels: torch.Tensor | None, seed: int, *, num_images: int | None = None
+    model: AnyVAE,
+    labels: torch.Tensor | None,
+    seed: int,
+    *,
+    num_images: int | None = None,
+    temperature: float = 1.0,
 ) -> torch.Tensor:
     """Draw the latent variables from their prior and decode them to the mean image.
 
     Args: labels: (B,) int64, one image each; None for an unconditional model. seed: the same seed gives the same
-        images, whatever the device. num_images: how many, without labels.
+        images, whatever the device. num_images: how many, without labels. temperature: of the prior's deviations;
+        below 1 gives more typical images.
     Returns: (B, C, H, W) float32 on the CPU: the mean of each pixel (of a white one, its probability), in [0, 1].
-    Raises: UsageError when the labels don't fit the model, or nobody says how many images.
+    Raises: UsageError when the labels don't fit the model, nobody says how many images, or the temperature is negative.
     """
     device = next(model.parameters()).device
-    logits = images_from_prior(model.decode, model.config.latent_dim, device, labels, seed, num_images)
+    logits = images_from_prior(model.decode, model.config.latent_dim, device, labels, seed, num_images, temperature)
     return logits[:, : model.config.channels].sigmoid()
 
 

@@ -18,19 +18,23 @@ def images_from_prior(
     labels: torch.Tensor | None,
     seed: int,
     num_images: int | None,
+    temperature: float,
 ) -> torch.Tensor:
-    """Draw z from N(0, I) and decode it.
+    """Draw z from N(0, temperature² I) and decode it.
 
     Args: decode: z (B, latent_dim), labels (B,) or None -> images (B, C, H, W). labels: (B,) int64, one image each;
         None for an unconditional model. seed: the same seed gives the same z, whatever the device. num_images: how
-        many, without labels.
+        many, without labels. temperature: below 1 gives more typical images and fewer kinds of them, as the truncation
+        of Brock et al. 2019, arXiv:1809.11096, Sec. 3.1, does.
     Returns: (B, C, H, W) float32 on the CPU.
-    Raises: UsageError when nobody says how many images.
+    Raises: UsageError when nobody says how many images, or the temperature is negative.
     """
     if labels is None and num_images is None:
         raise UsageError("sample_images needs labels, one for each image, or num_images for an unconditional model")
     count = len(labels) if labels is not None else int(num_images or 0)
-    z = torch.randn((count, latent_dim), generator=generator(seed, "sample", 0))
+    if not temperature >= 0:
+        raise UsageError(f"temperature must be at least 0, but is {temperature}")
+    z = temperature * torch.randn((count, latent_dim), generator=generator(seed, "sample", 0))
     parts = [
         decode(z[rows].to(device), None if labels is None else labels[rows].to(device)).float().cpu()
         for rows in torch.arange(count).split(_AT_ONCE)

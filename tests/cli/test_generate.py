@@ -88,8 +88,8 @@ def test_options_reach_the_method(generator: Recorder, capsys: pytest.CaptureFix
         assert run("--label", "1") == 2
     else:
         number = "num_images" if isinstance(generator, ImageGenerator) else "num_samples"
-        assert run("--num", "2", "--label", "7", "--seed", "3") == 0
-        assert generator.calls == [({number: 2, "label": 7, "seed": 3},)]
+        assert run("--num", "2", "--label", "7", "--seed", "3", "--temperature", "0.5") == 0
+        assert generator.calls == [({number: 2, "label": 7, "seed": 3, "temperature": 0.5},)]
         audio = isinstance(generator, AudioGenerator)
         assert run("--speaker", "theo", "--sample-rate", "16000") == (0 if audio else 2)
         if audio:

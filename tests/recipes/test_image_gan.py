@@ -19,6 +19,7 @@ from aigc_course.errors import CheckpointError, UsageError
 from aigc_course.models.gan import GANConfig, Generator
 from aigc_course.models.residual_gan import ResidualGANConfig
 from aigc_course.recipes import gan_settings, image_gan
+from aigc_course.recipes.recipe import weights_of
 from aigc_course.recipes.trained_classifier import load_classifier
 from aigc_course.training import LoopSettings, Runtime, checkpoint
 
@@ -34,6 +35,36 @@ def test_smoke_run_and_evaluation(run: recipes.Run) -> None:
     result = recipes.evaluate(run)
     assert set(result) == {"valid_rate", "classes_hit", "largest_class_share", "label_accuracy", "real_valid_rate"}
     assert result["real_valid_rate"] == 1.0
+
+
+def test_a_lower_temperature_draws_images_that_are_nearer_to_each_other(run: recipes.Run) -> None:
+    tree = checkpoint.load(recipes.checkpoint_path(run))
+    model = image_gan.rebuild(tree)
+    model.load_state_dict(weights_of(tree, "generator"))
+    model, labels = model.eval(), torch.zeros(8, dtype=torch.int64)
+    spread = {
+        t: image_gan.sample_images(model, labels, 3, temperature=t).std(dim=0).mean().item() for t in (0.0, 0.5, 1.0)
+    }
+    assert spread[0.0] == pytest.approx(0, abs=1e-6) and 0.2 < spread[0.5] / spread[1.0] < 0.9
+    assert torch.equal(
+        image_gan.sample_images(model, labels, 3), image_gan.sample_images(model, labels, 3, temperature=1)
+    )
+    with pytest.raises(UsageError, match="temperature must be at least 0"):
+        image_gan.sample_images(model, labels, 3, temperature=-0.5)
+
+
+def test_a_run_is_measured_and_sampled_at_its_temperature(run: recipes.Run, tmp_path: Path) -> None:
+    tree = checkpoint.load(recipes.checkpoint_path(run))
+    tree["config"]["settings"]["temperature"] = 0.0
+    cold = tmp_path / "cold.safetensors"
+    checkpoint.save(cold, tree)
+    generator = load_generator(cold)
+    first, second = (generator.generate_images(10, seed=seed).tensor for seed in (1, 2))
+    assert torch.equal(first, second)
+    warm = [generator.generate_images(10, seed=seed, temperature=1.0).tensor for seed in (1, 2)]
+    assert not torch.equal(*warm)
+    assert torch.equal(warm[0], load_generator(run).generate_images(10, seed=1).tensor)
+    assert recipes.evaluate(cold)["classes_hit"] <= recipes.evaluate(run)["classes_hit"]
 
 
 @pytest.fixture(scope="module")
