@@ -134,7 +134,7 @@ class Runtime:
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])  # type: ignore[misc]
         if hasattr(norm, "full_tensor"):
             norm = norm.full_tensor()
-        told = norm + 0 * loss.detach()
+        told = norm + 0 * loss.detach()  # the norm, but not finite where the loss is not
         if self.device.type == "cuda" and getattr(optimizer, "_step_supports_amp_scaling", False):
             optimizer.found_inf = (~torch.isfinite(told)).float()  # type: ignore[attr-defined]  # read on the GPU
         elif not torch.isfinite(told):
