@@ -23,13 +23,13 @@ from aigc_course.recipes.trained_vocoder import load_vocoder
 ALL_BYTES = 60_000_000
 # What the course promises of each: (metric, at least, at most).
 PROMISED = {
-    "text-gpt": ("test_loss", 1.1, 1.34),
-    "image-gan": ("coverage", 0.7, 1.0),
-    "image-vae": ("negative_iwae_1000_nats", 80.0, 84.0),
-    "audio-vae": ("class_accuracy", 0.92, 1.0),
-    "vocoder": ("learned_accuracy", 0.95, 1.0),
-    "image-classifier": ("test_accuracy", 0.87, 1.0),
-    "audio-classifier": ("test_accuracy", 0.97, 1.0),
+    "text-gpt": [("test_loss", 1.1, 1.3)],
+    "image-gan": [("class_accuracy", 0.8, 1.0), ("coverage", 0.75, 1.0), ("classes_hit", 10, 10)],
+    "image-vae": [("negative_iwae_1000_nats", 76.0, 80.0)],
+    "audio-vae": [("class_accuracy", 0.95, 1.0), ("accuracy_over_ceiling", 0.97, 1.05)],
+    "vocoder": [("learned_accuracy", 0.95, 1.0)],
+    "image-classifier": [("test_accuracy", 0.9, 1.0)],
+    "audio-classifier": [("test_accuracy", 0.98, 1.0)],
 }
 
 
@@ -59,8 +59,8 @@ def test_the_card_names_the_licence_and_keeps_what_is_promised(name):
     assert model.card["data"]["licence"] == licence and model.card["licence"] == weights_licence(licence)
     text = (model.folder / README).read_text(encoding="utf-8")
     assert model.card["licence"] in text and "**What follows.**" in text and "not good at" in text
-    metric, least, most = PROMISED[name]
-    assert least <= model.metrics[metric] <= most
+    for metric, least, most in PROMISED[name]:
+        assert least <= model.metrics[metric] <= most, metric
     for headline in model.card["headline"]:
         assert math.isclose(model.metrics[headline], model.card["float32"][headline], rel_tol=0.05)
 
