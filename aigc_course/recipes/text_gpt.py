@@ -70,12 +70,11 @@ def profile(name: str) -> TextGPTSettings:
         ),
         evaluation_documents=1000,
     )
-    full = dataclasses.replace(  # for a GPU; not tried on one yet
+    # These few comments bear no larger network: 5 layers of 320 learned them by heart (1.283 on validation at best).
+    full = dataclasses.replace(
         laptop,
-        model=dataclasses.replace(laptop.model, d_model=320, n_layers=5, dropout=0.2),
-        loop=dataclasses.replace(
-            laptop.loop, steps=3000, batch_size=128, warmup_steps=100, evaluate_every=250, checkpoint_every=1000
-        ),
+        model=dataclasses.replace(laptop.model, dropout=0.2),
+        loop=dataclasses.replace(laptop.loop, steps=2400, evaluate_every=300),
     )
     return {
         "smoke": smoke(quick, evaluation_documents=20, evaluation_samples=20),
