@@ -14,7 +14,6 @@ way to them from mel bands. Run it on an idle machine:
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import librosa
 import torch
@@ -28,7 +27,6 @@ from aigc_course.recipes.audio_vae_settings import profile
 from aigc_course.recipes.recipe import load_set
 from aigc_course.recipes.trained_vocoder import TrainedVocoder, load_vocoder
 from aigc_course.recipes.vocoder import GRIFFIN_LIM_ITERATIONS
-from aigc_course.training import checkpoint
 
 TITLE = "from spectrograms to sound"
 AT_ONCE, CLIPS, CLIP_SECONDS = 50, 64, 1.0
@@ -99,11 +97,11 @@ def generation_ways(vocoder: TrainedVocoder) -> dict[str, Callable[[], int]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Inversion and generation of sound, timed.")
-    parser.add_argument("vocoder", type=Path, help="a finished run of vocoder")
-    parser.add_argument("--classifier", type=Path, help="a run of audio-classifier on the same data")
+    parser.add_argument("vocoder", help="a finished run of vocoder")
+    parser.add_argument("--classifier", help="a run of audio-classifier on the same data")
     given = parser.parse_known_args()[0]
     vocoder = load_vocoder(given.vocoder)
-    tree = checkpoint.load(recipes.checkpoint_path(given.vocoder), only=("config",))
+    _, tree = recipes.read_run(given.vocoder)
     found = recipes.evaluate(given.vocoder, given.classifier)
     for name, value in found.items():
         print(f"{name:45s} {value:.4g}")
