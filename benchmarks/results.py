@@ -41,7 +41,7 @@ MODELS = """\
 ## Models that come with the course
 
 Measured on the test split with the weights as they are stored, ± one standard error. "before": with the weights in
-float32, as they were trained.
+float32, as they were trained. Images of image-gan are drawn at the temperature that its card names.
 """
 PEERS = """\
 ## Beside peers and limits

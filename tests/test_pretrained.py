@@ -111,3 +111,9 @@ def test_the_vocoder_that_comes_alone_is_the_one_in_the_vae():
     assert inside.keys() == alone.keys()
     for name, tensor in inside.items():
         torch.testing.assert_close(tensor.float(), alone[name], rtol=1e-3, atol=1e-3)
+
+
+def test_the_card_of_the_gan_says_at_which_temperature_its_figures_are():
+    model = recipes.pretrained("image-gan")
+    assert model.config["settings"]["temperature"] == aigc.load_generator("image-gan").temperature == 0.8
+    assert "z drawn at temperature 0.8:" in (model.folder / README).read_text(encoding="utf-8")

@@ -183,7 +183,8 @@ def _reached(tree: dict[str, Any], metrics: Mapping[str, float] | None) -> str:
         )
     if metrics:
         parts.append(
-            f"On the test split and by an oracle or a classifier{_sizes(settings, _TEST_SIZES)}:\n\n{_figures(metrics)}"
+            f"On the test split and by an oracle or a classifier{_sizes(settings, _TEST_SIZES)}{_temperature(settings)}"
+            f":\n\n{_figures(metrics)}"
         )
     if not metrics:
         parts.append("It was not evaluated for this card (`aigc-course card RUN --evaluate` does it).")
@@ -198,6 +199,11 @@ def _sizes(settings: Mapping[str, Any], names: Sequence[str]) -> str:
     """How many examples the figures are of: settings that are upper limits where a split is smaller."""
     found = [f"{name} = {settings[name]:,}" for name in names if name in settings]
     return f" ({', '.join(found)}; fewer where the split is smaller)" if found else ""
+
+
+def _temperature(settings: Mapping[str, Any]) -> str:
+    """Where z was drawn, in words."""
+    return f", z drawn at temperature {settings['temperature']:g}" if "temperature" in settings else ""
 
 
 def _figures(values: Mapping[str, float]) -> str:
