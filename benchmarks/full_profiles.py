@@ -40,6 +40,7 @@ from aigc_course.training.runtime import has_bf16
 RECIPES = ("text-gpt", "image-gan", "image-vae:conv-ladder", "image-classifier", "audio-vae", "vocoder")
 UNITS = {"text": "tokens", "images": "images", "audio": "sounds"}
 WARM_UP = 2  # of the parts that a run is timed in: kernels are chosen, steps are recorded or compiled
+PLAIN = ("loop.precision=fp32", "loop.compile=false", "loop.cuda_graphs=false", "loop.device=cpu")  # the textbook's
 SHORT = {  # evaluations come after what is timed
     "text-gpt": ("evaluation_documents=20",),
     "image-vae": ("validation_images=100",),
@@ -100,8 +101,9 @@ def ours(work: Job, watch: Callable[[History], None] | None = None) -> list[floa
     return [(b[0] - a[0]) / (b[1] - a[1]) for a, b in pairwise(marks)][WARM_UP - 1 :]
 
 
-def textbook_step(parts: Parts, device: torch.device) -> Callable[[int], None]:
+def textbook_step(name: str, profile_name: str, device: torch.device) -> Callable[[int], None]:
     """One step of the textbook loop on batch k."""
+    parts = parts_of(job(name, profile_name, *PLAIN))
     if "draw" not in parts.options:
         model, optimizer, batches, step_fn = parts.arguments
         model.to(device).train()
@@ -138,7 +140,7 @@ def textbook_step(parts: Parts, device: torch.device) -> Callable[[int], None]:
 
 def textbook(name: str, profile_name: str, device: torch.device, number: int, each: int) -> list[float]:
     """Steps a second of the textbook loop in `number` parts of `each` steps, after those that don't count."""
-    step = textbook_step(parts_of(job(name, profile_name, *PLAIN, "loop.device=cpu")), device)
+    step = textbook_step(name, profile_name, device)
     rates = []
     for part in range(WARM_UP + number):
         begin = time.perf_counter()
@@ -146,9 +148,6 @@ def textbook(name: str, profile_name: str, device: torch.device, number: int, ea
             step(k)
         rates.append(each / (time.perf_counter() - begin))
     return rates[WARM_UP:]
-
-
-PLAIN = ("loop.precision=fp32", "loop.compile=false", "loop.cuda_graphs=false")
 
 
 class Counter(TorchDispatchMode):
@@ -168,7 +167,7 @@ class Counter(TorchDispatchMode):
 
 def multiply_adds(name: str, profile_name: str, device: torch.device) -> float:
     """Products of a step, forward and backward, of the whole batch."""
-    step = textbook_step(parts_of(job(name, profile_name, *PLAIN, "loop.device=cpu")), device)
+    step = textbook_step(name, profile_name, device)
     with Counter() as counter:
         step(0)
     return counter.operations / 2
@@ -232,9 +231,8 @@ def measured(name: str, profile_name: str, steps: int, device: torch.device, pea
     """All figures of a recipe."""
     each = max(1, steps // 6)
     run = job(name, profile_name, f"loop.steps={6 * each}", f"loop.log_every={each}")
-    loop = run.settings.loop
     settings = run.settings
-    units = loop.batch_size * (settings.model.context_length if run.recipe == "text-gpt" else 1)
+    units = settings.loop.batch_size * (settings.model.context_length if run.recipe == "text-gpt" else 1)
     fast = ours(run)
     slow = textbook(name, profile_name, device, len(fast), each)
     products = multiply_adds(name, profile_name, device)

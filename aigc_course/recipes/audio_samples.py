@@ -8,7 +8,8 @@ from aigc_course import config
 from aigc_course.data.batches import generator
 from aigc_course.models.audio_vae import SpectrogramVAE
 from aigc_course.models.lengths import draw_lengths
-from aigc_course.recipes.sound_vae import AT_ONCE, anyone, latents
+from aigc_course.recipes.prior import latents
+from aigc_course.recipes.sound_vae import AT_ONCE, anyone
 from aigc_course.recipes.spectrogram_scale import Scale, Sounds
 
 

@@ -29,7 +29,7 @@ from aigc_course.metrics.likelihood import mean_and_standard_error, two_phase_me
 from aigc_course.models.conv_ladder_vae import ConvLadderVAE, ConvLadderVAEConfig
 from aigc_course.models.ladder_vae import LadderVAE, LadderVAEConfig
 from aigc_course.models.mlp_vae import MLPVAE, MLPVAEConfig
-from aigc_course.models.vae import ConvVAE, ImageVAEConfig, VAEConfig
+from aigc_course.models.vae import ConvVAE, ImageVAEConfig
 from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.recipes.image_evaluation import GivenClassifier, classifier_of, image_quality
 from aigc_course.recipes.prior import images_from_prior
@@ -158,14 +158,8 @@ def sample_images(
 
 def rebuild(tree: dict[str, Any]) -> AnyVAE:
     """The model of a loaded checkpoint, without its weights."""
-    architecture = tree["config"]["settings"].get("architecture", "conv")  # older checkpoints know no other
-    kinds: dict[str, type] = {
-        "conv": VAEConfig,
-        "mlp": MLPVAEConfig,
-        "ladder": LadderVAEConfig,
-        "conv-ladder": ConvLadderVAEConfig,
-    }
-    return network_of(from_dict(kinds[architecture], tree["config"]["model"]))
+    settings = from_dict(ImageVAESettings, tree["config"]["settings"])
+    return network_of(from_dict(type(settings.network), tree["config"]["model"]))
 
 
 def evaluate(tree: dict[str, Any], given: GivenClassifier | None = None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Images from latent vectors that are drawn from the prior: the same for a GAN's generator and a VAE's decoder."""
+"""Latent vectors drawn from the prior, and images of them: the same for a GAN's generator and a VAE's decoder."""
 
 from collections.abc import Callable
 
@@ -32,11 +32,16 @@ def images_from_prior(
     if labels is None and num_images is None:
         raise UsageError("sample_images needs labels, one for each image, or num_images for an unconditional model")
     count = len(labels) if labels is not None else int(num_images or 0)
-    if not temperature >= 0:
-        raise UsageError(f"temperature must be at least 0, but is {temperature}")
-    z = temperature * torch.randn((count, latent_dim), generator=generator(seed, "sample", 0))
+    z = latents(count, latent_dim, temperature, generator(seed, "sample", 0))
     parts = [
         decode(z[rows].to(device), None if labels is None else labels[rows].to(device)).float().cpu()
         for rows in torch.arange(count).split(_AT_ONCE)
     ]
     return torch.cat(parts)
+
+
+def latents(count: int, latent_dim: int, temperature: float, source: torch.Generator) -> torch.Tensor:
+    """z (count, latent_dim) from N(0, temperature² I). Raises: UsageError for a negative temperature."""
+    if not temperature >= 0:
+        raise UsageError(f"temperature must be at least 0, but is {temperature}")
+    return temperature * torch.randn((count, latent_dim), generator=source)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from aigc_course.data import dtmf_digits
 from aigc_course.data.batches import Batch, generator
 from aigc_course.data.sets import AudioSet
-from aigc_course.errors import UsageError
 from aigc_course.recipes.elbo import mean_metrics
 from aigc_course.training import Runtime
 from aigc_course.training.loop import StepFunction
@@ -68,13 +67,6 @@ def held_out_terms(
             yield transform({name: tensor[rows] for name, tensor in sounds.items()}) | {"noise": noise}
 
     return mean_metrics(model, batches(), step_fn, runtime)
-
-
-def latents(count: int, latent_dim: int, temperature: float, source: torch.Generator) -> Tensor:
-    """z (count, latent_dim) from N(0, temperature² I). Raises: UsageError for a negative temperature."""
-    if not temperature >= 0:
-        raise UsageError(f"temperature must be at least 0, but is {temperature}")
-    return temperature * torch.randn((count, latent_dim), generator=source)
 
 
 def anyone(speakers: Tensor | None, count: int, n_speakers: int, source: torch.Generator) -> Tensor | None:

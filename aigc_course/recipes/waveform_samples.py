@@ -10,7 +10,8 @@ from aigc_course import audio
 from aigc_course.data.batches import Batch, generator
 from aigc_course.data.sets import AudioSet
 from aigc_course.models.waveform_vae import WaveformVAE, WaveformVAEConfig
-from aigc_course.recipes.sound_vae import AT_ONCE, anyone, latents, told
+from aigc_course.recipes.prior import latents
+from aigc_course.recipes.sound_vae import AT_ONCE, anyone, told
 from aigc_course.recipes.spectrogram_scale import Sounds
 
 
