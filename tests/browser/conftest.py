@@ -8,6 +8,7 @@ are skipped, in CI they fail.
 import functools
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,7 @@ HERE = Path(__file__).parent
 START_SECONDS = 90
 # Inside a container Chromium has no sandbox; a test presses "play" by calling it.
 BROWSER_OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+ELSEWHERE = re.compile(r"^(?!file:|data:|blob:|http://127\.0\.0\.1:)")
 # What a page may complain of, and why.
 ALLOWED = {
     "blob:": "a picture or sound of a widget that a newer one replaced while the browser still loaded it",
@@ -94,7 +96,8 @@ class Watched:
         self.page.on("console", lambda message: self._note(message.type == "error", message.text))
         self.page.on("pageerror", lambda error: self._note(True, str(error)))
         self.page.on("requestfailed", lambda request: self._note(True, f"failed: {request.url}"))
-        self.page.route(lambda url: not url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")), self._refuse)
+        # A pattern, which the browser applies; a function would hold every request until the test's thread is free.
+        self.page.route(ELSEWHERE, self._refuse)
 
     @property
     def unexpected(self) -> list[str]:
