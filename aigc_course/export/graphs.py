@@ -105,6 +105,9 @@ def int8_bytes(float_content: bytes) -> bytes:
         given, prepared, rounded = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "rounded"))
         given.write_bytes(float_content)
         quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        plain = onnx.load(prepared)
+        del plain.graph.value_info[:]  # shapes noted before the graph was simplified: some of its nodes are new
+        onnx.save(plain, prepared)
         quantize_dynamic(prepared, rounded, per_channel=True, weight_type=QuantType.QInt8)
         model = onnx.load(rounded)
     del model.metadata_props[:]
