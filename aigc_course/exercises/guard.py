@@ -5,10 +5,9 @@ library calls, also where the code catches Exception or, unless it nests them, e
 Windows a watchdog thread asks the interpreter to stop the code at its next line of Python.
 
 What it cannot do. One call into compiled code that does not come back to Python (a huge matrix product) is stopped only
-when it returns, and on Windows so is a long sleep. Python 3.10 lets nothing, not even Ctrl-C, into a loop that is all
-`try` and calls no function. Threads and processes that the code started go on. This is a guard against mistakes, not a
-wall against malice: the code runs in this very process, because functions of a notebook cannot be sent to a fresh one,
-and a fork of a process in which torch has started threads may hang.
+when it returns, and on Windows so is a long sleep. Threads and processes that the code started go on. This is a
+guard against mistakes, not a wall against malice: the code runs in this very process, because functions of a notebook
+cannot be sent to a fresh one, and a fork of a process in which torch has started threads may hang.
 """
 
 import ctypes
@@ -26,7 +25,6 @@ from aigc_course.errors import UsageError
 
 DEFAULT_SECONDS = 10.0
 _REPEAT_SECONDS = 0.1
-_OWN_FOLDER = os.path.dirname(__file__)
 
 
 class TimeIsUp(BaseException):
@@ -145,8 +143,8 @@ def _raise_at_next_line(frame: FrameType | None) -> None:
             raise TimeIsUp
         return refuse
 
+    sys.settrace(refuse)
     while frame is not None and frame.f_code is not Deadline.guarded.__wrapped__.__code__:  # type: ignore[attr-defined]
-        if not frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        if not frame.f_code.co_filename.startswith(os.path.dirname(__file__)):
             frame.f_trace = refuse
         frame = frame.f_back
-    sys.settrace(refuse)  # last: it would refuse the lines of any function called after it
