@@ -5,9 +5,10 @@ library calls, also where the code catches Exception or, unless it nests them, e
 Windows a watchdog thread asks the interpreter to stop the code at its next line of Python.
 
 What it cannot do. One call into compiled code that does not come back to Python (a huge matrix product) is stopped only
-when it returns, and on Windows so is a long sleep. Threads and processes that the code started go on. This is a
-guard against mistakes, not a wall against malice: the code runs in this very process, because functions of a notebook
-cannot be sent to a fresh one, and a fork of a process in which torch has started threads may hang.
+when it returns, and on Windows so is a long sleep. On Python 3.10 a loop with a bare `except:` goes on, and so does one
+that is all `try` and calls no function. Threads and processes that the code started go on. This is a guard against
+mistakes, not a wall against malice: the code runs in this very process, because functions of a notebook cannot be sent
+to a fresh one, and a fork of a process in which torch has started threads may hang.
 """
 
 import ctypes

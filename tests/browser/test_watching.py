@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-PATIENCE_SECONDS = 20
+from tests.serving.stubs import PATIENCE_SECONDS
 
 
 @pytest.fixture

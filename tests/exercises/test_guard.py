@@ -39,7 +39,19 @@ def asleep(x):
     time.sleep(1e9)
 
 
-@pytest.mark.parametrize("answer", [forever, forever_catching_exceptions, forever_catching_everything, asleep])
+# It would never end: the interpreter lets no signal into the one, and the guard's tracer is refused in the other.
+unstoppable_on_3_10 = pytest.mark.xfail(sys.version_info < (3, 11), reason="a known fault on Python 3.10", run=False)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        forever,
+        pytest.param(forever_catching_exceptions, marks=unstoppable_on_3_10),
+        pytest.param(forever_catching_everything, marks=unstoppable_on_3_10),
+        asleep,
+    ],
+)
 def test_what_has_no_end_is_stopped_at_its_line(answer):
     handler = signal.getsignal(signal.SIGALRM)
     result = judge(PERPLEXITY, answer, seconds=0.2)

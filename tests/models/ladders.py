@@ -3,6 +3,7 @@
 import torch
 
 from aigc_course.models import ConvLadderVAE, ConvLadderVAEConfig, LadderVAE, LadderVAEConfig
+from aigc_course.recipes.image_vae import network_of
 
 SMALL = LadderVAEConfig(image_size=4, latent_dims=(2, 3, 4), width=16)
 CLASSES = LadderVAEConfig(image_size=4, latent_dims=(2, 3), width=16, n_classes=3)
@@ -13,7 +14,7 @@ CONV_CLASSES = ConvLadderVAEConfig(image_size=4, top_dim=2, coarse_maps=(2,), fi
 def fresh(config: LadderVAEConfig | ConvLadderVAEConfig) -> LadderVAE | ConvLadderVAE:
     """The model as training begins with it."""
     torch.manual_seed(0)
-    return LadderVAE(config) if isinstance(config, LadderVAEConfig) else ConvLadderVAE(config)
+    return network_of(config)
 
 
 def shaken(config: LadderVAEConfig | ConvLadderVAEConfig, scale: float = 1.0) -> LadderVAE | ConvLadderVAE:
